@@ -1,0 +1,332 @@
+"""From a YAML or Python file to an app."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from archlib.blueprints.base import Settings
+from archlib.blueprints.registry import blueprint, names
+from archlib.core.app import App, Layout, Links
+from archlib.core.assembly import nearest
+from archlib.core.origin import Origin, at
+from archlib.core.source import Source, parse_yaml, read_text, read_yaml
+from archlib.core.stack import Removal
+from archlib.errors import ArchlibError, Problem, SettingsError, SourceError, UsageError
+
+M = TypeVar("M", bound=BaseModel)
+Path_ = tuple[str | int, ...]
+
+
+class WaiverSettings(Settings):
+    """A finding that is accepted on one resource."""
+
+    resource: str
+    """Logical id of the resource."""
+
+    rule: str
+    """Id of the rule, such as ``W9201``."""
+
+    reason: str
+    """Why it is right here; it is written into the resource's metadata."""
+
+    expires: date | None = None
+    """Last day on which the waiver holds."""
+
+
+class Document(Settings):
+    """A blueprint file."""
+
+    blueprint: str
+    """Which blueprint to build."""
+
+    app: str
+    """Name of the app; first part of every stack name."""
+
+    environment: str = "dev"
+    """Environment that is built unless another one is asked for; second part of every stack name."""
+
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Settings of the blueprint, the same for every environment."""
+
+    environments: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """What differs by environment: merged over ``settings``. If any is listed, only listed ones can be built."""
+
+    tags: dict[str, str] = Field(default_factory=dict)
+    """Tags of every resource."""
+
+    removal: Removal = "Retain"
+    """``Retain`` keeps data when its stack goes away; ``Delete`` is for throw-away environments."""
+
+    layout: Layout = "layered"
+    """``layered``: stacks by lifecycle; ``single``: one template."""
+
+    links: Links = "parameters"
+    """How values get from stack to stack."""
+
+    waivers: list[WaiverSettings] = Field(default_factory=list)
+    """Findings that are accepted, each with its reason."""
+
+    overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Logical id -> path in the resource -> value: ``{OrdersTable: {Properties.TableClass: STANDARD}}``."""
+
+
+def load(
+    file: Path | str,
+    *,
+    environment: str | None = None,
+    sets: Sequence[str] = (),
+    layout: Literal["layered", "single"] | None = None,
+) -> App:
+    """Return the app that ``file`` describes.
+
+    Args:
+        file: a blueprint in YAML, or a Python file that defines ``app``: an :class:`App`, or a function that takes
+            the environment and returns one.
+        environment: which environment; the file's own by default.
+        sets: ``path=value`` to change settings after everything else; for YAML only.
+        layout: instead of the file's own.
+
+    Raises:
+        SourceError: the file cannot be read or run.
+        SettingsError: something in it is wrong; all problems at once.
+        UsageError: it has no such environment.
+    """
+    path = Path(file)
+    app = _from_python(path, environment, sets) if path.suffix == ".py" else _from_yaml(path, environment, sets)
+    if layout is not None:
+        app.layout = layout
+    return app
+
+
+def _from_yaml(path: Path, environment: str | None, sets: Sequence[str]) -> App:
+    content, lines = read_yaml(path)
+    source = Source(str(path.resolve()), lines)
+    if not isinstance(content, dict):
+        message = "must be a mapping with the keys blueprint, app and settings; start with: archlib init"
+        raise SettingsError(Problem(message, source.origin()))
+    document = validate(Document, content, source)
+    with at(source.origin("blueprint")):
+        kind = _blueprint(document.blueprint, source)
+    chosen = _environment(document, environment, source)
+    merged = _merge(document.settings, document.environments.get(chosen, {}))
+    for text in sets:
+        _set(merged, text)
+    settings_source = source.under(("environments", chosen), ("settings",))
+    settings = validate(kind.Settings, merged, settings_source, context={"folder": source.folder})
+    with at(source.origin()):
+        app = App(
+            document.app,
+            chosen,
+            tags=document.tags,
+            removal=document.removal,
+            layout=document.layout,
+            links=document.links,
+        )
+        kind(app, settings, source=settings_source)
+    for index, waiver in enumerate(document.waivers):
+        with at(source.origin("waivers", index)):
+            app.waive(waiver.resource, waiver.rule, reason=waiver.reason, expires=waiver.expires)
+    for resource, changes in document.overrides.items():
+        for place, value in changes.items():
+            app.override(resource, place, value)
+    return app
+
+
+def _blueprint(name: str, source: Source) -> Any:
+    try:
+        return blueprint(name)
+    except SettingsError as error:
+        raise SettingsError(Problem(str(error), source.origin("blueprint"))) from None
+
+
+def _environment(document: Document, asked: str | None, source: Source) -> str:
+    chosen = asked or document.environment
+    if document.environments and chosen not in document.environments:
+        known = ", ".join(document.environments)
+        message = f"environment must be one of {known}, got {chosen!r}{nearest(chosen, document.environments)}"
+        raise UsageError(Problem(message, source.origin("environments")))
+    return chosen
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        known = merged.get(key)
+        merged[key] = _merge(known, value) if isinstance(known, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _set(settings: dict[str, Any], text: str) -> None:
+    path, separator, value = text.partition("=")
+    if not separator or not path:
+        raise UsageError(f"--set must be path=value, got {text!r}; for example functions.api.memory_mib=512")
+    *parents, last = path.split(".")
+    node: Any = settings
+    for key in parents:
+        if isinstance(node, list) and key.isdigit() and int(key) < len(node):
+            node = node[int(key)]
+            continue
+        if not isinstance(node, dict):
+            raise UsageError(f"--set {text!r}: {key!r} is inside a value, not a mapping; shorten the path")
+        # The mappings of the file are shared with other environments, so each is copied before it changes.
+        node[key] = dict(node[key]) if isinstance(node.get(key), dict) else node.get(key) or {}
+        node = node[key]
+    parsed = parse_yaml(value)
+    if isinstance(node, list) and last.isdigit() and int(last) < len(node):
+        node[int(last)] = parsed
+    elif isinstance(node, dict):
+        node[last] = parsed
+    else:
+        raise UsageError(f"--set {text!r}: {last!r} is inside a value, not a mapping; shorten the path")
+
+
+def validate(
+    model: type[M],
+    content: Any,
+    source: Source,
+    *,
+    context: dict[str, Any] | None = None,
+) -> M:
+    """Return ``content`` as ``model``, or raise all that is wrong with it, each with its line.
+
+    Args:
+        model: the settings class.
+        content: plain data.
+        source: where it was written.
+        context: passed to validators.
+
+    Raises:
+        SettingsError: something is wrong.
+    """
+    try:
+        return model.model_validate(content, context=context)
+    except ValidationError as error:
+        problems = [_problem(model, details, source) for details in error.errors()]
+        raise SettingsError(sorted(problems, key=lambda problem: problem.origin or Origin("", 0))) from None
+
+
+def _problem(model: type[BaseModel], details: Any, source: Source) -> Problem:
+    path: Path_ = tuple(part for part in details["loc"] if not _is_branch(part))
+    shown = ".".join(map(str, (*source.prefix, *path)))
+    origin = source.origin(*path)
+    match details["type"]:
+        case "extra_forbidden":
+            known = _known_keys(model, path[:-1])
+            hint = nearest(str(path[-1]), known) or (f"; known are {', '.join(sorted(known))}" if known else "")
+            return Problem(f"{shown}: unknown key {path[-1]!r}{hint}", origin)
+        case "missing":
+            return Problem(f"{shown}: must be set; add {path[-1]!r}", origin)
+        case "value_error":
+            return Problem(f"{shown}: {details['ctx']['error']}", origin)
+        case _:
+            message = details["msg"].replace("Input should be", "must be")
+            given = details["input"]
+            got = (
+                f", got {given!r}"
+                if isinstance(given, (str, int, float, bool, type(None)))
+                else f", got a {type(given).__name__}"
+            )
+            return Problem(f"{shown}: {message}{got}", origin)
+
+
+def _is_branch(part: Any) -> bool:
+    """Whether pydantic added ``part`` to a location to name a branch of a union."""
+    return isinstance(part, str) and (
+        part.startswith(("function-", "dict[", "tuple[", "list["))
+        or part in {"str", "int", "bool"}
+        or part.endswith("Settings")
+    )
+
+
+def _known_keys(model: type[BaseModel], path: Path_) -> set[str]:
+    """Return the keys that ``model`` knows at ``path``, read from its JSON schema."""
+    schema = model.model_json_schema(by_alias=True)
+    nodes = [schema]
+    for part in (*path, None):
+        expanded: list[dict[str, Any]] = []
+        while nodes:
+            node = nodes.pop()
+            if "$ref" in node:
+                nodes.append(schema["$defs"][node["$ref"].rsplit("/", 1)[1]])
+            nodes.extend(node.get("anyOf", ()))
+            nodes.extend(node.get("oneOf", ()))
+            expanded.append(node)
+        if part is None:
+            return {key for node in expanded for key in node.get("properties", {})}
+        for node in expanded:
+            children = (
+                node.get("properties", {}).get(part),
+                node.get("additionalProperties"),
+                node.get("items"),
+            )
+            nodes.extend(child for child in children if isinstance(child, dict))
+    return set()
+
+
+def _from_python(path: Path, environment: str | None, sets: Sequence[str]) -> App:
+    if sets:
+        raise UsageError(f"--set works on YAML files only, got {str(path)!r}; change the Python file")
+    read_text(path)
+    file = str(path.resolve())
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        found = runpy.run_path(file, run_name="archlib_app").get("app")
+        made = found(environment or "dev") if callable(found) and not isinstance(found, App) else found
+    except ArchlibError:
+        raise
+    except SyntaxError as error:
+        raise SourceError(
+            Problem(f"must be Python: {error.msg}", Origin(error.filename or file, error.lineno or 1))
+        ) from None
+    except Exception as error:
+        raise SourceError(Problem(f"failed: {type(error).__name__}: {error}", _last_line(error, file))) from error
+    finally:
+        sys.path.remove(str(path.resolve().parent))
+    if not isinstance(made, App):
+        message = (
+            f"must define app = App(...), or a function app(environment) that returns one, got {type(made).__name__}"
+        )
+        raise SourceError(Problem(message, Origin(file, 1)))
+    if environment and made.environment != environment:
+        message = f"environment must be {made.environment!r}, the only one this file makes, got {environment!r}"
+        raise UsageError(Problem(f"{message}; define a function app(environment) instead", Origin(file, 1)))
+    return made
+
+
+def _last_line(error: BaseException, file: str) -> Origin:
+    """Return the deepest line of ``file`` that ``error`` passed through."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return Origin(file, (lines[-1] if lines else None) or 1)
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of blueprint files, for editors."""
+    document = Document.model_json_schema()
+    definitions = document.pop("$defs", {})
+    cases = []
+    for name in sorted(names()):
+        settings = blueprint(name).Settings.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+        definitions.update({f"{name}.{key}": value for key, value in settings.pop("$defs", {}).items()})
+        definitions[name] = settings
+        cases.append(
+            {
+                "if": {"properties": {"blueprint": {"const": name}}},
+                "then": {"properties": {"settings": {"$ref": f"#/$defs/{name}"}}},
+            }
+        )
+    document["properties"]["blueprint"]["enum"] = sorted(names())
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **document,
+        "title": "archlib blueprint",
+        "allOf": cases,
+        "$defs": dict(sorted(definitions.items())),
+    }

@@ -1,0 +1,1 @@
+"""Components: named groups of resources with safe defaults, each usable alone."""

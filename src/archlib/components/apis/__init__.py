@@ -1,0 +1,1 @@
+"""APIs: REST and HTTP."""

@@ -1,0 +1,1 @@
+"""Functions, state machines and schedules."""

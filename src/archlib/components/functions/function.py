@@ -1,0 +1,365 @@
+"""Lambda functions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Literal
+
+from troposphere import awslambda
+
+from archlib.components.functions.code import Code
+from archlib.components.functions.live import Live
+from archlib.components.functions.sources import Consumption, consume
+from archlib.components.identity.key import Key
+from archlib.components.identity.role import Role
+from archlib.components.network.security_group import SecurityGroup
+from archlib.components.observability.dead_letters import DeadLetterQueue
+from archlib.components.observability.log_group import LogGroup
+from archlib.core.component import Component
+from archlib.core.stack import Stack
+from archlib.core.suppression import suppress
+from archlib.core.values import ACCOUNT, Deferred, Value, encode
+from archlib.errors import Problem, SettingsError, WiringError
+from archlib.units import seconds
+from archlib.wiring.binding import Binding, Grant
+from archlib.wiring.connect import connect
+from archlib.wiring.roles import EventSource, Network
+from archlib.wiring.watch import Watch
+
+RUNTIMES = (
+    *("python3.14", "python3.13", "python3.12", "python3.11"),
+    *("nodejs24.x", "nodejs22.x"),
+    *("java25", "java21", "java17"),
+    *("dotnet10", "dotnet8"),
+    "provided.al2023",
+)
+_SNAP_START = ("python", "java", "dotnet")
+_TIMEOUT_MAX = timedelta(minutes=15)
+_LAYERS_MAX = 5
+_MEMORY = (128, 10_240)
+_STORAGE = (512, 10_240)
+_AGE = (timedelta(minutes=1), timedelta(hours=6))
+_RESERVED_KEYS = ("AWS_", "LAMBDA_", "_HANDLER", "_X_AMZN_TRACE_ID")
+_INTERFACES = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+
+class _JsonLogging(awslambda.LoggingConfig):
+    # troposphere 4.11 lost this property when a newer type of the same name came in.
+    props = {**awslambda.LoggingConfig.props, "LogFormat": (str, False)}  # noqa: RUF012
+
+
+class Function(Component):
+    """A Lambda function with its own role, encrypted log group, tracing and least rights.
+
+    Creates ``<Name>Function``, ``<Name>FunctionRole``, ``<Name>FunctionPolicy`` and ``<Name>FunctionLogGroup``; with
+    ``network`` also ``<Name>FunctionSecurityGroup``, with ``live`` a version and an alias, and once something invokes
+    it asynchronously ``<Name>FunctionDeadLetterQueue`` and ``<Name>FunctionAsyncInvocation``.
+
+    See https://docs.aws.amazon.com/lambda/latest/dg/best-practices.html
+
+    Args:
+        stack: where the resources go.
+        name: kebab-case.
+        code: local folder or zip, inline text, S3 object or container image.
+        handler: ``module.function`` inside the code; not for images.
+        runtime: one of :data:`RUNTIMES`; not for images.
+        architecture: ``arm64`` costs a fifth less for the same work; ``x86_64`` where a library needs it.
+        memory_mib: memory in MiB, 128 to 10240; CPU grows with it.
+        timeout: longest run, 1 second to 15 minutes.
+        storage_mib: size of ``/tmp`` in MiB, 512 to 10240.
+        environment: plain configuration; secrets belong into :meth:`connect`.
+        layers: ARNs of layer versions, at most 5.
+        reserved_concurrency: runs at a time, taken from the account's pool; None: no reservation, 0: off.
+        network: the VPC it runs in; only for functions that must reach something inside one.
+        live: publish versions behind the alias ``live``, with traffic shifting or provisioned concurrency.
+        retries: for asynchronous invocations, tries after the first, 0 to 2.
+        max_event_age: for asynchronous invocations, how long an event may wait, 1 minute to 6 hours.
+        snap_start: start from a snapshot of the initialised runtime (Python, Java, .NET); needs ``live``.
+        log_retention_days: days a log event is kept.
+        key: the KMS key; the app's by default.
+
+    Attributes:
+        resource: the ``AWS::Lambda::Function``.
+        role: its :class:`Role`.
+        log_group: its :class:`LogGroup`.
+        security_group: id of its security group; None outside a network.
+
+    Raises:
+        SettingsError: a setting is outside its range, or the code does not fit the handler.
+    """
+
+    kind = "Function"
+
+    def __init__(
+        self,
+        stack: Stack,
+        name: str,
+        *,
+        code: Code,
+        handler: str = "index.handler",
+        runtime: str = "python3.14",
+        architecture: Literal["arm64", "x86_64"] = "arm64",
+        memory_mib: int = 256,
+        timeout: timedelta = timedelta(seconds=30),
+        storage_mib: int = 512,
+        environment: Mapping[str, Value] | None = None,
+        layers: Sequence[Value] = (),
+        reserved_concurrency: int | None = None,
+        network: Network | None = None,
+        live: Live | None = None,
+        retries: int = 2,
+        max_event_age: timedelta = timedelta(hours=6),
+        snap_start: bool = False,
+        log_retention_days: int = 365,
+        key: Key | None = None,
+    ) -> None:
+        super().__init__(stack, name)
+        with self.checking() as check:
+            check.one_of("runtime", runtime, RUNTIMES)
+            check.one_of("architecture", architecture, ("arm64", "x86_64"))
+            check.between("memory_mib", memory_mib, *_MEMORY)
+            check.between(
+                "timeout", timeout, timedelta(seconds=1), _TIMEOUT_MAX, "split longer work into a state machine"
+            )
+            check.between("storage_mib", storage_mib, *_STORAGE)
+            check.between("retries", retries, 0, 2)
+            check.between("max_event_age", max_event_age, *_AGE)
+            check.that(len(layers) <= _LAYERS_MAX, "layers", f"at most {_LAYERS_MAX}", len(layers), "merge some")
+            check.that(
+                reserved_concurrency is None or reserved_concurrency >= 0,
+                "reserved_concurrency", "0 or more, or left out", reserved_concurrency,
+            )  # fmt: skip
+            check.that(
+                not snap_start or (runtime.startswith(_SNAP_START) and live is not None),
+                "snap_start", "false unless the runtime is Python, Java or .NET and live is set", snap_start,
+            )  # fmt: skip
+            if problem := code.problem(handler, runtime):
+                check.problems.append(Problem(f"{self}: code {problem}", self.origin))
+        self.timeout = timeout
+        self.runtime = runtime
+        self.network = network
+        self.key = key or Key.of(stack.app)
+        self._environment: dict[str, Value] = {}
+        self._retries, self._max_event_age = retries, max_event_age
+        self._failures: DeadLetterQueue | None = None
+
+        part = f"{name}-function"
+        self.log_group = LogGroup(stack, part, retention_days=log_retention_days, key=self.key)
+        self.role = Role(stack, part, service="lambda", description=f"Role of function {name}")
+        self.role.connect(self.log_group.for_writing())
+        self.role.allow(Grant(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), ("*",)), why=f"traces of {self}")
+
+        placed, self._code_state = code.place(stack)
+        self.resource = awslambda.Function(
+            self.id(),
+            Architectures=[architecture],
+            Code=placed,
+            EphemeralStorage=awslambda.EphemeralStorage(Size=storage_mib),
+            LoggingConfig=_JsonLogging(
+                ApplicationLogLevel="INFO", LogFormat="JSON", LogGroup=self.log_group.group_name, SystemLogLevel="INFO"
+            ),
+            MemorySize=memory_mib,
+            Role=self.role.arn,
+            Timeout=seconds(timeout),
+            TracingConfig=awslambda.TracingConfig(Mode="Active"),
+            # Without this the function may start before its role is allowed to write logs.
+            DependsOn=self.role.policy,
+        )
+        if code.image is None:
+            self.resource.Handler = handler
+            self.resource.Runtime = runtime
+        else:
+            self.resource.PackageType = "Image"
+        if layers:
+            self.resource.Layers = list(layers)
+        if snap_start:
+            self.resource.SnapStart = awslambda.SnapStart(ApplyOn="PublishedVersions")
+        if reserved_concurrency is None:
+            suppress(self.resource, "lambda-no-reserved-concurrency")
+        else:
+            self.resource.ReservedConcurrentExecutions = reserved_concurrency
+        suppress(self.resource, "logs-through-managed-policy", "lambda-pinned-runtime")
+        self.add(self.resource)
+
+        self.security_group: Value | None = None
+        self._join(network)
+        for key_name, value in (environment or {}).items():
+            self.set_environment(key_name, value)
+        self.live = live
+        if live is not None:
+            live.publish(self)
+        self._synchronous_only()
+
+    def _join(self, network: Network | None) -> None:
+        if network is None:
+            suppress(self.resource, "lambda-outside-vpc")
+            return
+        group = SecurityGroup(self.stack, f"{self.name}-function", vpc_id=network.vpc_id)
+        self.security_group = group.group_id
+        self.role.allow(Grant(_INTERFACES, ("*",)), why=f"network interfaces of {self}")
+        self.resource.VpcConfig = awslambda.VPCConfig(
+            SecurityGroupIds=[group.group_id], SubnetIds=list(network.private_subnets)
+        )
+        apis = network.for_aws_apis()
+        if apis is not None:
+            self.connect(apis)
+
+    def _synchronous_only(self) -> None:
+        """Say why there is no dead-letter queue; the first asynchronous invoker replaces this by a queue."""
+        self._before_failures = json.loads(json.dumps(self.resource.resource["Metadata"]))
+        suppress(self.resource, "lambda-synchronous-only")
+
+    @property
+    def arn(self) -> Value:
+        """What invokers call: the alias ``live`` if there is one, else the function."""
+        return self.ref("LiveAlias") if self.live is not None else self.attribute("Arn")
+
+    @property
+    def function_name(self) -> Value:
+        """Name of the function in AWS, as metrics and logs know it."""
+        return self.ref()
+
+    @property
+    def state(self) -> Value:
+        """A text that changes with the code or the configuration, for resources that must be made anew then."""
+
+        def digest() -> str:
+            properties = {key: value for key, value in self.resource.properties.items() if key != "Tags"}
+            text = json.dumps(encode(properties), sort_keys=True) + self._code_state
+            return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+        return Deferred(digest)
+
+    def allow(self, grant: Grant, *, why: str) -> None:
+        """Add a right to the function's role."""
+        self.role.allow(grant, why=why)
+
+    def set_environment(self, key: str, value: Value) -> None:
+        """Add an environment variable; the same one twice is fine, another value for it is not.
+
+        Raises:
+            WiringError: the key is taken by another value, or reserved by Lambda.
+        """
+        if key.startswith(_RESERVED_KEYS):
+            raise SettingsError(f"{self}: environment must not set {key!r}, which Lambda reserves; rename it")
+        if encode(self._environment.setdefault(key, value)) != encode(value):
+            raise WiringError(f"{self}: environment variable {key!r} must have one value, got two; rename a target")
+        if "Environment" not in self.resource.properties:
+            self.resource.Environment = awslambda.Environment(
+                Variables=Deferred(lambda: dict(sorted(self._environment.items())))
+            )
+            self.resource.KmsKeyArn = self.key.arn
+            self.allow(self.key.for_decrypting(), why=f"environment of {self}")
+
+    def set_secret(self, key: str, arn: Value) -> None:
+        """Pass the ARN of a secret, which the code resolves at run time."""
+        self.set_environment(key, arn)
+
+    def connect(self, *bindings: Binding) -> None:
+        """Let the function use what ``bindings`` describe; see :func:`archlib.wiring.connect.connect`."""
+        connect(self, *bindings)
+
+    def consume(self, source: EventSource, settings: Consumption | None = None) -> awslambda.EventSourceMapping:
+        """Run the function for the messages or records of ``source``.
+
+        Creates ``<Name>From<Source>`` in the function's stack.
+
+        Args:
+            source: a queue or a stream.
+            settings: batches, filters and failures; the defaults suit most.
+
+        Raises:
+            SettingsError: a setting does not fit the source, or the timeout exceeds the queue's visibility.
+        """
+        return consume(self, source, settings or Consumption())
+
+    def watches(self) -> Sequence[Watch]:
+        """Return what shows that the function fails, is held back, or gets close to its timeout."""
+        dimensions = {"FunctionName": self.function_name}
+        close = seconds(self.timeout) * 1000 * 0.8
+        return (
+            Watch("errors", f"Errors of {self}", "AWS/Lambda", "Errors", dimensions, "Sum", 1),
+            Watch("throttles", f"Throttles of {self}", "AWS/Lambda", "Throttles", dimensions, "Sum", 1),
+            Watch("duration", f"Duration of {self}, milliseconds", "AWS/Lambda", "Duration", dimensions, "p99", close),
+            *(self._failures.watches() if self._failures else ()),
+        )
+
+    def for_invoking(self) -> Binding:
+        """Return what a caller needs to invoke the function: the right and ``<NAME>_FUNCTION``."""
+        return Binding(self.name, f"invoking {self}", self.start_grants(), {"FUNCTION": self.arn})
+
+    def start_grants(self) -> Sequence[Grant]:
+        """Return the right a role needs to invoke the function."""
+        return (Grant(("lambda:InvokeFunction",), (self.arn,)),)
+
+    def admit(self, service: str, source: Value, *, label: str) -> bool:
+        """Let AWS service ``service`` invoke the function on behalf of the resource ``source``; see ``Target``."""
+        title = self.id(f"From{label}Permission")
+        if title not in self.stack.template.resources:
+            self.add(
+                awslambda.Permission(
+                    title,
+                    Action="lambda:InvokeFunction",
+                    FunctionName=self.arn,
+                    Principal=f"{service}.amazonaws.com",
+                    SourceAccount=ACCOUNT,
+                    SourceArn=source,
+                )
+            )
+        return True
+
+    def dead_letters_for(self, service: str, source: Value) -> Value:
+        """Return the ARN of the queue where ``service`` may keep what it could not deliver here."""
+        queue = self.failures()
+        queue.admit(service, source)
+        return queue.arn
+
+    def failures(self) -> DeadLetterQueue:
+        """Return the queue for failed asynchronous invocations, made and attached the first time."""
+        if self._failures is None:
+            queue = self._failures = DeadLetterQueue(self.stack, f"{self.name}-function", key=self.key)
+            self.role.connect(queue.for_sending())
+            self.resource.Metadata = self._before_failures
+            self.resource.DeadLetterConfig = awslambda.DeadLetterConfig(TargetArn=queue.arn)
+            self.on_async(failure=queue.arn)
+        return self._failures
+
+    def on_async(self, *, success: Value | None = None, failure: Value | None = None) -> None:
+        """Send the results of asynchronous invocations on.
+
+        Creates ``<Name>FunctionAsyncInvocation``. The role must have the right to write there:
+        ``function.connect(queue.for_sending())``.
+
+        Args:
+            success: ARN of the queue, topic, bus or function for results.
+            failure: ARN for failures; the function's dead-letter queue if left out.
+        """
+        title = self.id("FunctionAsyncInvocation")
+        existing = self.stack.template.resources.get(title)
+        if existing is None:
+            self.failures() if failure is None else None
+            existing = self.stack.template.resources.get(title) or self.add(
+                awslambda.EventInvokeConfig(
+                    title,
+                    FunctionName=self.ref(),
+                    Qualifier="live" if self.live is not None else "$LATEST",
+                    MaximumEventAgeInSeconds=seconds(self._max_event_age),
+                    MaximumRetryAttempts=self._retries,
+                    DestinationConfig=awslambda.DestinationConfig(),
+                )
+            )
+        config = existing.properties["DestinationConfig"]
+        if success is not None:
+            config.OnSuccess = awslambda.OnSuccess(Destination=success)
+        if failure is not None:
+            config.OnFailure = awslambda.OnFailure(Destination=failure)

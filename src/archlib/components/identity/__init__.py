@@ -1,0 +1,1 @@
+"""Identity: roles, keys, secrets, parameters and user pools."""

@@ -1,0 +1,1 @@
+"""Queues, topics, buses, streams and deliveries."""

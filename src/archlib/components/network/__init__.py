@@ -1,0 +1,1 @@
+"""Networks: VPC, security groups and endpoints."""

@@ -1,0 +1,1 @@
+"""The base: apps, stacks, components, and how they become plain data."""

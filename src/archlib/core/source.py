@@ -1,0 +1,188 @@
+"""YAML files with the line of every key, and without YAML's surprises."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from archlib.core.origin import Origin
+from archlib.errors import Problem, SourceError
+
+Lines = dict[tuple[str | int, ...], int]
+
+_NODES_MAX = 100_000
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?[0-9]+\.[0-9]+")
+_INTRINSICS = {"!Ref": "Ref", "!Condition": "Condition"} | {
+    f"!{name}": f"Fn::{name}"
+    for name in (
+        *("And", "Base64", "Cidr", "Equals", "FindInMap", "GetAZs", "GetAtt", "GetStackOutput", "If", "ImportValue"),
+        *("Join", "Length", "Not", "Or", "Select", "Split", "Sub", "ToJsonString", "Transform"),
+    )
+}
+
+
+def read_text(path: Path) -> str:
+    """Return the text of the file at ``path``.
+
+    Raises:
+        SourceError: it is missing, a folder, not readable or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SourceError(
+            f"file {str(path)!r}: does not exist; check the path, or make one with: archlib init"
+        ) from None
+    except IsADirectoryError:
+        raise SourceError(f"file {str(path)!r}: is a folder; name the YAML or Python file in it") from None
+    except UnicodeDecodeError as error:
+        message = f"file {str(path)!r}: must be UTF-8, got byte 0x{error.object[error.start]:02x}; save it as UTF-8"
+        line = error.object[: error.start].count(b"\n") + 1
+        raise SourceError(Problem(message, Origin(str(path.resolve()), line))) from None
+    except OSError as error:
+        raise SourceError(f"file {str(path)!r}: cannot be read: {error.strerror}; check its permissions") from None
+
+
+def read_yaml(path: Path) -> tuple[Any, Lines]:
+    """Return the content of the YAML file at ``path``, and the line of each key and list entry.
+
+    Only ``true``, ``false``, ``null`` and plain numbers are not text, as in YAML 1.2.
+
+    Raises:
+        SourceError: the file cannot be read, is not YAML, repeats a key, or grows beyond reason through aliases.
+    """
+    return _Reader(str(path.resolve())).read(read_text(path))
+
+
+def parse_yaml(text: str) -> Any:
+    """Return the value that ``text`` is as YAML, or the text itself where it is none."""
+    try:
+        return _Reader("").read(text)[0]
+    except SourceError:
+        return text
+
+
+class _Reader:
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.lines: Lines = {}
+        self.problems: list[Problem] = []
+        self.nodes = 0
+
+    def read(self, text: str) -> tuple[Any, Lines]:
+        try:
+            root = yaml.compose(text, Loader=_LOADER)
+            data = self._build(root, ()) if root is not None else None
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            message = f"must be YAML: {error.problem or error.context}; check indentation, quotes and colons"
+            raise self._error(message, mark.line + 1 if mark else 1) from None
+        except yaml.YAMLError as error:
+            raise self._error(f"must be YAML: {error}", 1) from None
+        except RecursionError:
+            raise self._error("must not be nested this deep; flatten it", 1) from None
+        if self.problems:
+            raise SourceError(self.problems)
+        return data, self.lines
+
+    def _error(self, message: str, line: int) -> SourceError:
+        return SourceError(Problem(message, Origin(self.file, line)))
+
+    def _build(self, node: yaml.Node, path: tuple[str | int, ...]) -> Any:
+        self.nodes += 1
+        if self.nodes > _NODES_MAX:
+            message = f"must have at most {_NODES_MAX:,} values once aliases are expanded; use fewer aliases"
+            raise self._error(message, node.start_mark.line + 1)
+        line = node.start_mark.line + 1
+        self.lines.setdefault(path, line)
+        built: Any
+        if isinstance(node, yaml.MappingNode):
+            built = self._mapping(node, path)
+        elif isinstance(node, yaml.SequenceNode):
+            built = [self._build(value, (*path, index)) for index, value in enumerate(node.value)]
+        else:
+            built = self._scalar(node) if isinstance(node, yaml.ScalarNode) else None
+        if not node.tag.startswith("!"):
+            return built
+        if node.tag not in _INTRINSICS:
+            message = (
+                f"tag {node.tag!r} is not one of CloudFormation's; remove it, or quote the text if it starts with '!'"
+            )
+            self.problems.append(Problem(message, Origin(self.file, line)))
+            return built
+        if node.tag == "!GetAtt" and isinstance(built, str):
+            built = built.split(".", 1)
+        return {_INTRINSICS[node.tag]: built}
+
+    def _mapping(self, node: yaml.MappingNode, path: tuple[str | int, ...]) -> dict[str, Any]:
+        built: dict[str, Any] = {}
+        first: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._error("a key must be text, got a list or mapping; quote it", line)
+            key = str(key_node.value)
+            if key in first:
+                message = f"key {key!r} must stand once, got it again (first on line {first[key]}); remove one"
+                self.problems.append(Problem(message, Origin(self.file, line)))
+                continue
+            first[key] = line
+            self.lines[(*path, key)] = line
+            built[key] = self._build(value_node, (*path, key))
+        return built
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        text = str(node.value)
+        if node.style in {"'", '"', "|", ">"}:
+            return text
+        match text.lower():
+            case "" | "~" | "null":
+                return None
+            case "true":
+                return True
+            case "false":
+                return False
+        if _INT.fullmatch(text):
+            return int(text)
+        return float(text) if _FLOAT.fullmatch(text) else text
+
+
+class Source:
+    """Where settings were written: the file, and the line of each key.
+
+    Args:
+        file: absolute path; empty if the settings were made in Python.
+        lines: line of each key.
+        places: where in the file the settings may stand; the most exact line wins, then the first place.
+
+    Attributes:
+        folder: what relative paths are relative to.
+        prefix: the last place, as messages show it.
+    """
+
+    def __init__(
+        self, file: str = "", lines: Lines | None = None, places: tuple[tuple[str | int, ...], ...] = ((),)
+    ) -> None:
+        self.folder = Path(file).parent if file else Path()
+        self.prefix = places[-1]
+        self._file = file
+        self._lines = lines or {}
+        self._places = places
+
+    def under(self, *places: tuple[str | int, ...]) -> Source:
+        """Return the source of settings that stand under ``places``."""
+        return Source(self._file, self._lines, places)
+
+    def origin(self, *path: str | int) -> Origin | None:
+        """Return the line of the setting at ``path``, or of the closest one around it."""
+        for end in range(len(path), -1, -1):
+            for place in self._places:
+                if line := self._lines.get((*place, *path[:end])):
+                    return Origin(self._file, line)
+        line = self._lines.get(())
+        return Origin(self._file, line) if line else None

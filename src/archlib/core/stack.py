@@ -1,0 +1,118 @@
+"""One CloudFormation stack while it is being built."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from troposphere import AWSObject, Output, Parameter, Ref, Template
+
+from archlib.core.artifact import Asset, Permission
+from archlib.core.naming import check_name, pascal, stack_name
+from archlib.core.origin import Origin, here
+from archlib.core.values import Value
+from archlib.errors import Problem, SettingsError
+
+if TYPE_CHECKING:
+    from archlib.core.app import App
+    from archlib.core.component import Component
+
+R = TypeVar("R", bound=AWSObject)
+Removal = Literal["Retain", "Delete"]
+
+ASSET_BUCKET = "AssetBucket"
+
+_SNAPSHOT_TYPES = frozenset(
+    {
+        "AWS::EC2::Volume",
+        "AWS::ElastiCache::ReplicationGroup",
+        "AWS::Neptune::DBCluster",
+        "AWS::RDS::DBCluster",
+        "AWS::RDS::DBInstance",
+        "AWS::Redshift::Cluster",
+    }
+)
+
+
+class Stack:
+    """One CloudFormation stack of an :class:`~archlib.App`.
+
+    Args:
+        app: the app the stack belongs to.
+        name: kebab-case, unique in the app; the stack is called ``<app>-<environment>-<name>`` in AWS.
+        description: one sentence for the console; at most 1024 bytes.
+
+    Attributes:
+        template: the troposphere ``Template``, for anything archlib does not offer.
+
+    Raises:
+        SettingsError: the name is taken, malformed or too long.
+    """
+
+    def __init__(self, app: App, name: str, *, description: str = "") -> None:
+        self.app = app
+        self.name = check_name(name, "stack")
+        self.origin = here()
+        self.physical_name = stack_name(app.name, app.environment, name)
+        self.template = Template(Description=description or f"{pascal(name)} of {app.name} ({app.environment})")
+        self.origins: dict[str, Origin] = {}
+        self.owners: dict[str, Component] = {}
+        self.permissions: dict[str, list[Permission]] = {}
+        self.assets: dict[str, Asset] = {}
+        app.register(self)
+
+    def __repr__(self) -> str:
+        return f"Stack({self.physical_name!r})"
+
+    def add(self, resource: R, *, stateful: bool = False) -> R:
+        """Add any troposphere resource and return it.
+
+        Args:
+            resource: the resource; its title is its logical id, unique in the whole app so that any layout works.
+            stateful: it holds data: the app's removal policy decides what happens to it (``Retain``, or
+                ``Snapshot`` where the type can, unless the app says ``Delete``).
+
+        Raises:
+            SettingsError: the logical id is taken.
+        """
+        title = str(resource.title)
+        for other in self.app.stacks.values():
+            if title in other.template.resources:
+                first = other.origins.get(title)
+                raise SettingsError(
+                    Problem(
+                        f"resource {title!r}: logical id must be unique in the app, but stack {other.name!r} has it "
+                        f"already{f' (from {first})' if first else ''}; rename one of the two",
+                        here(),
+                    )
+                )
+        if stateful:
+            policy: str = self.app.removal
+            if policy == "Retain" and resource.resource_type in _SNAPSHOT_TYPES:
+                policy = "Snapshot"
+            resource.DeletionPolicy = policy
+            resource.UpdateReplacePolicy = policy
+        origin = here()
+        if origin:
+            self.origins[title] = origin
+        self.template.add_resource(resource)
+        return resource
+
+    def output(self, name: str, value: Value, description: str) -> None:
+        """Publish ``value`` as output ``name`` (kebab-case), for people and for ``archlib deploy`` to print."""
+        self.template.add_output(Output(pascal(check_name(name, "output")), Value=value, Description=description))
+
+    def parameter(self, name: str, *, description: str, default: str | None = None, type: str = "String") -> Ref:  # noqa: A002
+        """Add a template parameter (kebab-case) that the deployer asks for, and return the ``Ref`` to it."""
+        parameter = Parameter(pascal(check_name(name, "parameter")), Type=type, Description=description)
+        if default is not None:
+            parameter.Default = default
+        return Ref(self.template.add_parameter(parameter))
+
+    def asset(self, asset: Asset) -> Ref:
+        """Have the deployer upload ``asset`` first, and return the ``Ref`` to the bucket it will be in."""
+        self.assets[asset.key] = asset
+        if ASSET_BUCKET not in self.template.parameters:
+            self.template.add_parameter(
+                Parameter(ASSET_BUCKET, Type="String", Description="Bucket that holds the uploaded code")
+            )
+        return Ref(ASSET_BUCKET)

@@ -1,0 +1,53 @@
+"""Tags: checked once for the app, written on every resource that takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from troposphere import AWSObject
+
+from archlib.core.origin import here
+from archlib.errors import Problem, SettingsError
+
+_KEY_MAX, _VALUE_MAX, _TAGS_MAX = 128, 256, 40
+_LIST_KEYS = ("Key", "Value")
+
+
+def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return ``tags`` sorted.
+
+    Raises:
+        SettingsError: a tag is reserved, too long or empty, or there are over 40 (AWS allows 50 on a resource;
+            the rest is left to the resource's own tags and to CloudFormation's).
+    """
+    problems = []
+    if len(tags) > _TAGS_MAX:
+        problems.append(f"tags: there must be at most {_TAGS_MAX}, got {len(tags)}; remove some")
+    for key, value in tags.items():
+        if key.lower().startswith("aws:"):
+            problems.append(f"tag {key!r}: key must not start with 'aws:', which AWS reserves; rename it")
+        if not 1 <= len(key) <= _KEY_MAX:
+            problems.append(f"tag {key!r}: key must be 1 to {_KEY_MAX} characters, got {len(key)}; shorten it")
+        if not isinstance(value, str) or len(value) > _VALUE_MAX:
+            problems.append(f"tag {key!r}: value must be text of at most {_VALUE_MAX} characters, got {value!r}")
+    if problems:
+        raise SettingsError(Problem(problem, here()) for problem in problems)
+    return dict(sorted(tags.items()))
+
+
+def apply_tags(resource: AWSObject, properties: dict[str, Any], tags: Mapping[str, str]) -> None:
+    """Write ``tags`` into the rendered ``properties`` of ``resource``, in the shape its type takes.
+
+    The resource's own tags win. Types that take none are left alone.
+    """
+    if "Tags" not in resource.props:
+        return
+    own = properties.get("Tags")
+    if isinstance(own, dict) or (own is None and resource.props["Tags"][0] is dict):
+        properties["Tags"] = {**tags, **(own or {})}
+        return
+    named = {tag["Key"] for tag in own or ()}
+    extra = {"PropagateAtLaunch": True} if resource.resource_type == "AWS::AutoScaling::AutoScalingGroup" else {}
+    added = [dict(zip(_LIST_KEYS, pair, strict=True)) | extra for pair in tags.items() if pair[0] not in named]
+    properties["Tags"] = sorted([*(own or ()), *added], key=lambda tag: str(tag["Key"]))

@@ -1,0 +1,1 @@
+"""Templates and what people read about them, from plain data."""

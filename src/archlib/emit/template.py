@@ -1,0 +1,159 @@
+"""Templates as text: readable YAML with short intrinsics, or JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_INDENT = "  "
+_SHORT = {
+    "Condition": "!Condition",
+    "Fn::And": "!And",
+    "Fn::Base64": "!Base64",
+    "Fn::Cidr": "!Cidr",
+    "Fn::Equals": "!Equals",
+    "Fn::FindInMap": "!FindInMap",
+    "Fn::GetAZs": "!GetAZs",
+    "Fn::GetAtt": "!GetAtt",
+    "Fn::If": "!If",
+    "Fn::ImportValue": "!ImportValue",
+    "Fn::Join": "!Join",
+    "Fn::Not": "!Not",
+    "Fn::Or": "!Or",
+    "Fn::Select": "!Select",
+    "Fn::Split": "!Split",
+    "Fn::Sub": "!Sub",
+    "Ref": "!Ref",
+}
+# What every YAML reader takes for text without quotes. Anything else is quoted: too much is only a little ugly, too
+# little is another template.
+_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*(?:(?: |::|:(?=[A-Za-z0-9_/*-])|, )[A-Za-z0-9_()+@%./*=-]+)*")
+_NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf"})
+_WRAP, _FLOW_ENTRY = 100, 40
+
+
+def to_json(template: dict[str, Any], *, minified: bool = False) -> str:
+    """Return ``template`` as JSON: indented, or as small as it gets."""
+    if minified:
+        return json.dumps(template, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(template, indent=2, ensure_ascii=False) + "\n"
+
+
+def to_yaml(template: dict[str, Any]) -> str:
+    """Return ``template`` as YAML with short-form intrinsics, in the order it has."""
+    lines: list[str] = []
+    for index, (section, content) in enumerate(template.items()):
+        if index and isinstance(content, dict):
+            lines.append("")
+        if section in {"Resources", "Parameters", "Outputs"} and content:
+            lines.append(f"{section}:")
+            for position, (name, entry) in enumerate(content.items()):
+                if position and section == "Resources":
+                    lines.append("")
+                _entry(f"{_INDENT}{_key(name)}:", entry, _INDENT, lines)
+        else:
+            _entry(f"{_key(section)}:", content, "", lines)
+    return "\n".join(lines) + "\n"
+
+
+def _entry(head: str, node: Any, indent: str, lines: list[str]) -> None:
+    """Write ``node`` behind ``head`` (a key, or the dash of a list); what does not fit goes below, indented."""
+    tag, node = _short(node)
+    if tag:
+        head = f"{head} {tag}"
+    if isinstance(node, dict) and node:
+        lines.append(head)
+        for key, value in node.items():
+            _entry(f"{indent}{_INDENT}{_key(key)}:", value, indent + _INDENT, lines)
+    elif isinstance(node, list) and node:
+        flow = _flow(node)
+        if flow is not None and len(head) + len(flow) < _WRAP:
+            lines.append(f"{head} {flow}")
+            return
+        lines.append(head)
+        for value in node:
+            _item(value, indent + _INDENT, lines)
+    elif isinstance(node, str) and "\n" in node and _is_block(node):
+        lines.append(f"{head} |{'' if node.endswith(chr(10)) else '-'}")
+        lines.extend(f"{indent}{_INDENT}{line}" if line else "" for line in node.removesuffix("\n").split("\n"))
+    else:
+        lines.append(f"{head} {_scalar(node)}")
+
+
+def _item(node: Any, indent: str, lines: list[str]) -> None:
+    """Write ``node`` as one entry of a list; the first key of a mapping stands beside the dash."""
+    tag, inner = _short(node)
+    if tag or not isinstance(inner, dict) or not inner:
+        _entry(f"{indent}-", node, indent, lines)
+        return
+    start = len(lines)
+    for key, value in inner.items():
+        _entry(f"{indent}{_INDENT}{_key(key)}:", value, indent + _INDENT, lines)
+    lines[start] = f"{indent}- {lines[start][len(indent) + len(_INDENT) :]}"
+
+
+def _short(node: Any) -> tuple[str, Any]:
+    """Return the short tag of an intrinsic and its argument, or no tag and the node itself."""
+    if not isinstance(node, dict) or len(node) != 1:
+        return "", node
+    ((key, value),) = node.items()
+    tag = _SHORT.get(key)
+    if tag is None or not _taggable(key, value):
+        return "", node
+    if key == "Fn::GetAtt" and isinstance(value, list):
+        return tag, ".".join(value)
+    return tag, value
+
+
+def _taggable(key: str, value: Any) -> bool:
+    if key in {"Ref", "Condition"}:
+        return isinstance(value, str)
+    if key == "Fn::GetAtt":
+        return isinstance(value, str) or (
+            len(value) == 2 and all(isinstance(part, str) for part in value) and "." not in value[0]  # noqa: PLR2004
+        )
+    # A tag directly behind a tag is not YAML.
+    return not _short(value)[0]
+
+
+def _flow(node: list[Any]) -> str | None:
+    """Return a list of plain scalars and references on one line, or None if it has anything else."""
+    parts = []
+    longest = _WRAP if len(node) == 1 else _FLOW_ENTRY
+    for value in node:
+        tag, inner = _short(value)
+        if isinstance(inner, (dict, list)) or (isinstance(inner, str) and ("\n" in inner or len(inner) > longest)):
+            return None
+        text = _scalar(inner)
+        if not text.startswith(('"', "'")) and isinstance(inner, str) and re.search(r"[,\[\]{}]", text):
+            text = json.dumps(inner, ensure_ascii=False)
+        parts.append(f"{tag} {text}".strip())
+    return f"[{', '.join(parts)}]"
+
+
+def _is_block(text: str) -> bool:
+    body = text.removesuffix("\n")
+    return (
+        body != ""
+        and not body.startswith((" ", "\n", "\t"))
+        and not body.endswith("\n")
+        and all(line == line.rstrip() for line in body.split("\n"))
+        and all(char in "\n\t" or (char.isprintable() and char not in "\ufeff\u2028\u2029\x85") for char in body)
+    )
+
+
+def _key(key: str) -> str:
+    return _scalar(str(key))
+
+
+def _scalar(node: Any) -> str:
+    if isinstance(node, bool):
+        return "true" if node else "false"
+    if isinstance(node, str):
+        if _PLAIN.fullmatch(node) and node.lower() not in _NOT_TEXT:
+            return node
+        if "'" not in node and all(32 <= ord(char) < 127 for char in node):  # noqa: PLR2004
+            return f"'{node}'"
+        return json.dumps(node, ensure_ascii=not node.isprintable())
+    return json.dumps(node)

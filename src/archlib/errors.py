@@ -1,0 +1,78 @@
+"""What can go wrong: one class per decision a caller can take, each with its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archlib.core.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing the user has to change.
+
+    Attributes:
+        message: ``<kind> 'name': field must be X, got Y; do Z``.
+        origin: the user's own file and line, where it is known.
+    """
+
+    message: str
+    origin: Origin | None = None
+
+    def __str__(self) -> str:
+        return f"{self.origin}: {self.message}" if self.origin else self.message
+
+
+class ArchlibError(Exception):
+    """Base of every error archlib raises on purpose.
+
+    Args:
+        problems: one message, or several :class:`Problem` found at once.
+
+    Attributes:
+        exit_code: what the command line returns for this kind of error.
+        problems: everything that was found wrong, in order.
+    """
+
+    exit_code = 1
+
+    def __init__(self, problems: str | Problem | Iterable[Problem]) -> None:
+        if isinstance(problems, str):
+            problems = (Problem(problems),)
+        elif isinstance(problems, Problem):
+            problems = (problems,)
+        self.problems = tuple(dict.fromkeys(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class SettingsError(ArchlibError):
+    """A setting, name or tag has a value that cannot work."""
+
+
+class SourceError(ArchlibError):
+    """A file cannot be read: missing, not UTF-8, not YAML, or Python that fails."""
+
+
+class WiringError(ArchlibError):
+    """Two components cannot be connected the way they were asked to."""
+
+
+class LinkError(ArchlibError):
+    """References between stacks cannot be resolved: a cycle, or a name nobody defines."""
+
+
+class CheckError(ArchlibError):
+    """The templates have unwaived error findings; nothing was written."""
+
+
+class OutputError(ArchlibError):
+    """The output folder or a file in it cannot be written."""
+
+
+class UsageError(ArchlibError):
+    """The command line asks for something that does not exist."""
+
+    exit_code = 2

@@ -1,0 +1,38 @@
+"""Durations as people write them, and as AWS wants them."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_DURATION = re.compile(r"(\d+)([smhd])")
+
+
+def parse_duration(text: str) -> timedelta:
+    """Return the duration ``text`` names: digits and one of ``s m h d``, like ``30s``, ``5m`` or ``1h30m``.
+
+    Raises:
+        ValueError: ``text`` is not such a duration.
+    """
+    if not re.fullmatch(r"(\d+[smhd])+", text):
+        raise ValueError(f"must be a duration such as 30s, 5m, 12h or 4d, got {text!r}")
+    return timedelta(seconds=sum(int(count) * _UNITS[unit] for count, unit in _DURATION.findall(text)))
+
+
+def format_duration(duration: timedelta) -> str:
+    """Return ``duration`` the way :func:`parse_duration` reads it, largest units first."""
+    rest = seconds(duration)
+    if rest < 0:
+        return f"-{format_duration(-duration)}"
+    parts = []
+    for unit, size in _UNITS.items():
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def seconds(duration: timedelta) -> int:
+    """Return ``duration`` in whole seconds, the unit of most AWS properties."""
+    return duration // timedelta(seconds=1)

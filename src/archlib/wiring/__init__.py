@@ -1,0 +1,1 @@
+"""How components reach each other: bindings, grants, and the one verb that applies them."""

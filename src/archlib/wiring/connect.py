@@ -1,0 +1,79 @@
+"""One call that grants the rights, passes the address, and opens the network."""
+
+from __future__ import annotations
+
+from troposphere import ec2
+
+from archlib.core.naming import environment_key, logical_id, pascal
+from archlib.errors import WiringError
+from archlib.wiring.binding import Binding
+from archlib.wiring.roles import Caller
+
+
+def connect(caller: Caller, *bindings: Binding) -> None:
+    """Let ``caller`` use what ``bindings`` describe.
+
+    Adds the statements to the caller's role, the addresses to its environment (named after the target,
+    ``ORDERS_TABLE``) and, for a target that listens on a port, both security-group rules. Everything it adds lives in
+    the caller's stack, which then depends on the target's.
+
+    Raises:
+        WiringError: the target is inside a network and the caller is not.
+    """
+    for binding in bindings:
+        for port in binding.ports:
+            _open_port(caller, binding, port)
+        for grant in binding.grants:
+            caller.allow(grant, why=binding.access)
+        for suffix, value in binding.environment.items():
+            caller.set_environment(environment_key(binding.target, suffix), value)
+        for suffix, value in binding.secrets.items():
+            caller.set_secret(environment_key(binding.target, suffix), value)
+
+
+def _open_port(caller: Caller, binding: Binding, port: int) -> None:
+    source, target = caller.security_group, binding.security_group
+    if source is None or (target is None and not binding.ranges):
+        missing = caller.name if source is None else binding.target
+        raise WiringError(
+            f"{caller.name!r} cannot reach {binding.target!r} on port {port}: both must be in a network; "
+            f"pass network= to {missing!r}"
+        )
+    pair = f"{logical_id(caller.name, 'To')}{pascal(binding.target)}{port}"
+    words = f"{caller.name} to {binding.target} on port {port}"
+    if target is not None and f"{pair}Ingress" not in caller.stack.template.resources:
+        caller.stack.add(
+            ec2.SecurityGroupIngress(
+                f"{pair}Ingress",
+                Description=words,
+                GroupId=target,
+                SourceSecurityGroupId=source,
+                IpProtocol="tcp",
+                FromPort=port,
+                ToPort=port,
+            )
+        )
+        _allow_out(caller, f"{pair}Egress", words, port).DestinationSecurityGroupId = target
+    for label, block in binding.ranges.items():
+        title = f"{pair}{label}Egress"
+        if title not in caller.stack.template.resources:
+            rule = _allow_out(caller, title, f"{words} ({label})", port)
+            if "/" not in block:
+                rule.DestinationPrefixListId = block
+            elif ":" in block:
+                rule.CidrIpv6 = block
+            else:
+                rule.CidrIp = block
+
+
+def _allow_out(caller: Caller, title: str, words: str, port: int) -> ec2.SecurityGroupEgress:
+    return caller.stack.add(
+        ec2.SecurityGroupEgress(
+            title,
+            Description=words,
+            GroupId=caller.security_group,
+            IpProtocol="tcp",
+            FromPort=port,
+            ToPort=port,
+        )
+    )

@@ -1,0 +1,79 @@
+"""Resource policies: who may deliver here, and never without TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from archlib.core.values import ACCOUNT, Deferred, Value, encode
+
+VERSION = "2012-10-17"
+
+
+def service_principal(service: str) -> dict[str, str]:
+    """Return the principal of AWS service ``service``, such as ``lambda``."""
+    return {"Service": service if "." in service else f"{service}.amazonaws.com"}
+
+
+def trust_service(service: str) -> dict[str, Any]:
+    """Return the trust policy that lets ``service`` assume a role, on behalf of this account only."""
+    return {
+        "Version": VERSION,
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": service_principal(service),
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+            }
+        ],
+    }
+
+
+class ResourcePolicy:
+    """The policy document of one queue, topic or bucket, which has one policy for all who deliver to it.
+
+    Args:
+        deny_actions: what is refused without TLS.
+        resources: what the refusal covers.
+
+    Attributes:
+        document: what to give troposphere; rendered when the template is.
+    """
+
+    def __init__(self, deny_actions: str, resources: Sequence[Value]) -> None:
+        self._statements: list[dict[str, Any]] = [
+            {
+                "Sid": "DenyInsecureTransport",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": deny_actions,
+                "Resource": list(resources) if len(resources) > 1 else resources[0],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ]
+        self.document = Deferred(lambda: {"Version": VERSION, "Statement": self._statements})
+
+    def allow(self, service: str, actions: Sequence[str], resource: Value, source: Value | None = None) -> None:
+        """Let ``service`` perform ``actions`` on ``resource``, for this account and the ARN ``source``."""
+        conditions: dict[str, Any] = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+        if source is not None:
+            conditions["ArnLike"] = {"aws:SourceArn": source}
+        self._add(service, actions, resource, {"Condition": conditions})
+
+    def allow_unconditionally(self, service: str, actions: Sequence[str], resource: Value) -> None:
+        """Let ``service`` perform ``actions`` on ``resource``, where it does not say for whom it asks."""
+        self._add(service, actions, resource, {})
+
+    def _add(self, service: str, actions: Sequence[str], resource: Value, condition: Mapping[str, Any]) -> None:
+        statement = encode(
+            {
+                "Effect": "Allow",
+                "Principal": service_principal(service),
+                "Action": list(actions),
+                "Resource": resource,
+                **condition,
+            }
+        )
+        if statement not in self._statements:
+            self._statements.append(statement)

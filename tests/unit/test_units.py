@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archlib.units import format_duration, parse_duration, seconds
+
+
+@given(st.integers(min_value=0, max_value=10**8))
+def test_what_is_written_reads_back(count: int) -> None:
+    duration = timedelta(seconds=count)
+
+    assert parse_duration(format_duration(duration)) == duration
+    assert seconds(duration) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("30s", 30), ("5m", 300), ("12h", 43_200), ("4d", 345_600), ("1h30m", 5_400), ("0s", 0)]
+)
+def test_reads_each_unit(text: str, expected: int) -> None:
+    assert seconds(parse_duration(text)) == expected
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "5 m", "-5m", "5w", "1.5h", "5m!"])
+def test_refuses_anything_else(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a duration such as 30s"):
+        parse_duration(text)
+
+
+def test_shows_negative_durations() -> None:
+    assert format_duration(timedelta(seconds=-90)) == "-1m30s"
