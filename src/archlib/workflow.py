@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -183,3 +184,54 @@ def read_stacks(
         if isinstance(content, dict) and "Resources" in content and "blueprint" not in content:
             return (read_template(file),)
     return load(file, environment=environment, sets=sets, layout=layout).assemble()
+
+
+def explain(stacks: Sequence[StackArtifact], resource: str) -> dict[str, Any] | None:
+    """Return what is known about the logical id ``resource``, or None if no stack has it.
+
+    The permissions of a role are those of its policies.
+    """
+    for stack in stacks:
+        template = stack.template["Resources"].get(resource)
+        if template is None:
+            continue
+        used_by = [name for name, other in stack.template["Resources"].items() if resource in _references(other)]
+        policies = [resource, *used_by] if template["Type"] == "AWS::IAM::Role" else [resource]
+        origin = stack.origins.get(resource)
+        return {
+            "id": resource,
+            "type": template["Type"],
+            "stack": stack.name,
+            "origin": str(origin) if origin else None,
+            "uses": sorted(_references(template)),
+            "used_by": sorted(used_by),
+            "template": template,
+            "permissions": [
+                {
+                    "why": permission.why,
+                    "actions": list(permission.actions),
+                    "origin": str(permission.origin) if permission.origin else None,
+                }
+                for policy in policies
+                for permission in stack.permissions.get(policy, ())
+            ],
+        }
+    return None
+
+
+def _references(node: Any) -> set[str]:
+    """Return the names that ``node`` refers to by ``Ref``, ``Fn::GetAtt`` or ``Fn::Sub``."""
+    match node:
+        case {"Ref": str(name)} if len(node) == 1:
+            return set() if name.startswith("AWS::") else {name}
+        case {"Fn::GetAtt": [str(name), *_]} if len(node) == 1:
+            return {name}
+        case {"Fn::Sub": str(text)} if len(node) == 1:
+            names = {match[1].split(".")[0] for match in re.finditer(r"\$\{([^!}]+)\}", text)}
+            return {name for name in names if not name.startswith("AWS::")}
+        case dict():
+            return set().union(*(_references(value) for value in node.values()))
+        case list():
+            return set().union(*(_references(value) for value in node))
+        case _:
+            return set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
@@ -40,7 +40,8 @@ class Settings(BaseModel):
 class Blueprint:
     """Base of blueprints: build components into ``app`` from ``settings``.
 
-    Subclasses set :attr:`Settings` and :attr:`name`, and build in ``__init__``; their parts are attributes.
+    Subclasses set :attr:`name`, :attr:`Settings` and :attr:`starter` (the settings that ``archlib init`` writes), and
+    build in ``__init__``; their parts are attributes.
 
     Args:
         app: the app the components go into.
@@ -50,6 +51,7 @@ class Blueprint:
 
     name: ClassVar[str]
     Settings: ClassVar[type[Settings]]
+    starter: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, app: App, settings: Any, *, source: Source | None = None) -> None:
         self.app = app

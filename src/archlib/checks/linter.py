@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from cfnlint.config import ConfigMixIn, ManualArgs
+from cfnlint.config import ConfigMixIn
 from cfnlint.decode.mark import Mark
 from cfnlint.decode.node import dict_node, list_node, str_node
 from cfnlint.rules import Match
@@ -32,7 +32,7 @@ def lint(template: dict[str, Any], regions: Sequence[str]) -> list[dict[str, Any
 
 @cache
 def _runner(regions: tuple[str, ...]) -> Runner:
-    config = ConfigMixIn(**ManualArgs(regions=list(regions), config_file=str(_CONFIGURATION)))
+    config = ConfigMixIn(["--config-file", str(_CONFIGURATION)], regions=list(regions))
     runner = Runner(config)
     runner.rules.extend([rule() for rule in RULES])
     return runner

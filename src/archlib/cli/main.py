@@ -9,7 +9,7 @@ import click
 
 from archlib.errors import ArchlibError
 
-_COMMANDS = {
+COMMANDS = {
     "init": "Write a commented blueprint file to start from.",
     "synth": "Turn a blueprint or a Python file into templates.",
     "check": "Check a blueprint, a Python file or any template.",
@@ -26,10 +26,10 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
         command: click.Command = import_module(f"archlib.cli.{cmd_name}").command
         return command
@@ -37,7 +37,7 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -8,9 +8,11 @@ a dependency between the two.
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,7 @@ _ATTRIBUTES = (
     *("Type", "Condition", "DependsOn", "CreationPolicy", "UpdatePolicy", "DeletionPolicy", "UpdateReplacePolicy"),
     *("Properties", "Metadata"),
 )
+_REFERENCES = frozenset({"Ref", "Fn::GetAtt", "Fn::Sub"})
 _VARIABLE = re.compile(r"\$\{([^!{}][^{}]*)\}")
 _DIALECTS = (
     ("checkov", re.compile(r"CKV\d?_")),
@@ -54,11 +57,13 @@ class _Unit:
     template: Template
     stacks: list[Stack]
     parameters: dict[str, ParameterSource] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Logical id as it was added -> as it is in the template, for resources that :meth:`Stack.renew` is about."""
     needs: dict[str, str] = field(default_factory=dict)
     """Physical name of a stack this one depends on -> the first reference that makes it so, in words."""
 
     def collect(self, what: Callable[[Stack], Mapping[str, Any]]) -> dict[str, Any]:
-        return {key: value for stack in self.stacks for key, value in what(stack).items()}
+        return {self.renamed.get(key, key): value for stack in self.stacks for key, value in what(stack).items()}
 
 
 def assemble(app: App) -> tuple[StackArtifact, ...]:
@@ -72,7 +77,12 @@ def assemble(app: App) -> tuple[StackArtifact, ...]:
     owners = {logical_id: unit for unit in units for logical_id in unit.template["Resources"]}
     _override(app, owners)
     _waive(app, owners)
-    problems = [problem for unit in units for problem in _Linker(app, unit, owners).link()]
+    renamed: dict[str, str] = {}
+    for unit in units:
+        _renew(unit)
+        renamed |= unit.renamed
+        owners |= dict.fromkeys(unit.renamed.values(), unit)
+    problems = [problem for unit in units for problem in _Linker(app, unit, owners, renamed).link()]
     if problems:
         raise LinkError(problems)
     return tuple(_artifact(app, unit) for unit in _in_order(units))
@@ -166,6 +176,19 @@ def _waive(app: App, owners: Mapping[str, _Unit]) -> None:
         write_suppression(metadata, dialect, [waiver.rule], waiver.reason)
 
 
+def _renew(unit: _Unit) -> None:
+    """Give what cannot be updated a logical id that follows the resources it was made from."""
+    resources = unit.template["Resources"]
+    for title, following in unit.collect(lambda stack: stack.renewed).items():
+        content = []
+        for name in following:
+            properties = resources[name].get("Properties", {})
+            content.append((name, {key: value for key, value in properties.items() if key != "Tags"}))
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+        unit.renamed[title] = title + digest
+    unit.template["Resources"] = {unit.renamed.get(name, name): node for name, node in resources.items()}
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?`` for the known name closest to ``name``, or nothing."""
     close = difflib.get_close_matches(name, list(known), n=1)
@@ -175,10 +198,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
 class _Linker:
     """Makes every reference of one unit resolve inside it."""
 
-    def __init__(self, app: App, unit: _Unit, owners: Mapping[str, _Unit]) -> None:
+    def __init__(self, app: App, unit: _Unit, owners: Mapping[str, _Unit], renamed: Mapping[str, str]) -> None:
         self.app = app
         self.unit = unit
         self.owners = owners
+        self.renamed = renamed
         self.origins: dict[str, Origin] = unit.collect(lambda stack: stack.origins)
         self.local = set(unit.template["Resources"]) | set(unit.template.get("Parameters", ()))
         self.problems: list[Problem] = []
@@ -196,22 +220,33 @@ class _Linker:
         return self.problems
 
     def _resolve(self, node: Any) -> Any:
-        match node:
-            case {"Ref": str(target)} if len(node) == 1:
-                return self._reference(target, "", node)
-            case {"Fn::GetAtt": value} if len(node) == 1:
-                target, attribute = value.split(".", 1) if isinstance(value, str) else value
-                return self._reference(target, self._resolve(attribute), node)
-            case {"Fn::Sub": value} if len(node) == 1:
-                return {"Fn::Sub": self._substitution(value)}
-            case dict():
-                for key, value in node.items():
+        # Every value of every template comes through here: cheap tests first, and nothing is copied.
+        if isinstance(node, dict):
+            if len(node) == 1:
+                ((key, value),) = node.items()
+                if key in _REFERENCES:
+                    return self._intrinsic(key, value, node)
+            for key, value in node.items():
+                if isinstance(value, (dict, list)):
                     node[key] = self._resolve(value)
-            case list():
-                node[:] = [self._resolve(value) for value in node]
+        elif isinstance(node, list):
+            for index, value in enumerate(node):
+                if isinstance(value, (dict, list)):
+                    node[index] = self._resolve(value)
         return node
 
+    def _intrinsic(self, key: str, value: Any, node: Template) -> Template:
+        if key == "Ref":
+            return self._reference(value, "", node)
+        if key == "Fn::Sub":
+            return {key: self._substitution(value)}
+        target, attribute = value.split(".", 1) if isinstance(value, str) else value
+        return self._reference(target, self._resolve(attribute), node)
+
     def _reference(self, target: str, attribute: Any, node: Template) -> Template:
+        if target in self.renamed:
+            target = self.renamed[target]
+            node = {"Fn::GetAtt": [target, attribute]} if attribute else {"Ref": target}
         if target in self.local or target.startswith("AWS::"):
             return node
         producer = self.owners.get(target)
@@ -270,7 +305,8 @@ class _Linker:
         """Keep what is local; a dependency on another unit's resource is one on that unit."""
         wanted = node["DependsOn"] if isinstance(node["DependsOn"], list) else [node["DependsOn"]]
         kept = []
-        for target in wanted:
+        for name in wanted:
+            target: str = self.renamed.get(name, name)
             producer = self.owners.get(target)
             if producer is None:
                 self._reference(target, "", node)
@@ -319,5 +355,9 @@ def _artifact(app: App, unit: _Unit) -> StackArtifact:
         assets=tuple(assets[key] for key in sorted(assets)),
         origins=unit.collect(lambda stack: stack.origins),
         permissions={name: tuple(reasons) for name, reasons in permissions.items()},
-        waivers=tuple(waiver for waiver in app.waivers if waiver.resource in template["Resources"]),
+        waivers=tuple(
+            replace(waiver, resource=name)
+            for waiver in app.waivers
+            if (name := unit.renamed.get(waiver.resource, waiver.resource)) in template["Resources"]
+        ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from troposphere import AWSObject, Output, Parameter, Ref, Template
@@ -58,6 +59,7 @@ class Stack:
         self.owners: dict[str, Component] = {}
         self.permissions: dict[str, list[Permission]] = {}
         self.assets: dict[str, Asset] = {}
+        self.renewed: dict[str, Sequence[str]] = {}
         app.register(self)
 
     def __repr__(self) -> str:
@@ -96,6 +98,14 @@ class Stack:
             self.origins[title] = origin
         self.template.add_resource(resource)
         return resource
+
+    def renew(self, title: str, following: Sequence[str]) -> None:
+        """Make the resource ``title`` anew whenever one of the resources ``following`` changes.
+
+        For the few types that AWS never updates in place and that no property replaces: assembly puts a tail behind
+        the logical id that changes with the content of those resources. References go on using ``title``.
+        """
+        self.renewed[title] = following
 
     def output(self, name: str, value: Value, description: str) -> None:
         """Publish ``value`` as output ``name`` (kebab-case), for people and for ``archlib deploy`` to print."""

@@ -11,7 +11,6 @@ from archlib.core.origin import here
 from archlib.errors import Problem, SettingsError
 
 _KEY_MAX, _VALUE_MAX, _TAGS_MAX = 128, 256, 40
-_LIST_KEYS = ("Key", "Value")
 
 
 def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -48,6 +47,7 @@ def apply_tags(resource: AWSObject, properties: dict[str, Any], tags: Mapping[st
         properties["Tags"] = {**tags, **(own or {})}
         return
     named = {tag["Key"] for tag in own or ()}
-    extra = {"PropagateAtLaunch": True} if resource.resource_type == "AWS::AutoScaling::AutoScalingGroup" else {}
-    added = [dict(zip(_LIST_KEYS, pair, strict=True)) | extra for pair in tags.items() if pair[0] not in named]
-    properties["Tags"] = sorted([*(own or ()), *added], key=lambda tag: str(tag["Key"]))
+    added: list[dict[str, Any]] = [{"Key": key, "Value": value} for key, value in tags.items() if key not in named]
+    if resource.resource_type == "AWS::AutoScaling::AutoScalingGroup":
+        added = [{**tag, "PropagateAtLaunch": True} for tag in added]
+    properties["Tags"] = sorted([*own, *added], key=lambda tag: str(tag["Key"])) if own else added

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from troposphere import AWSHelperFn, BaseAWSObject, Join, Ref, Sub
@@ -14,6 +14,7 @@ REGION = Ref("AWS::Region")
 ACCOUNT = Ref("AWS::AccountId")
 URL_SUFFIX = Ref("AWS::URLSuffix")
 
+_PLAIN = frozenset({str, bool, int, float})
 _OWN_TO_DICT = (BaseAWSObject.to_dict, AWSHelperFn.to_dict)
 
 
@@ -56,30 +57,36 @@ def encode(node: Any) -> Any:
         ValueError: a troposphere object misses a property or refuses a value.
         TypeError: something that has no form in a template.
     """
+    kind = type(node)
+    if kind in _PLAIN:
+        return node
+    if kind is dict:
+        return {key if type(key) is str else str(key): encode(value) for key, value in node.items()}
+    if kind is list or kind is tuple:
+        return [encode(value) for value in node]
+    return _encode_object(node)
+
+
+def _encode_object(node: Any) -> Any:
     match node:
+        case BaseAWSObject() if type(node).to_dict in _OWN_TO_DICT:
+            if node.do_validation:
+                node._validate_props()  # noqa: SLF001  (what to_dict does before it walks the tree three times)
+                node.validate()
+            properties = node.properties
+            return {key: encode(value) for key, value in node.resource.items() if value is not properties or properties}
+        case AWSHelperFn() if type(node).to_dict in _OWN_TO_DICT:
+            return encode(node.data)
+        case _ if hasattr(node, "to_dict"):
+            return encode(node.to_dict())
+        case _ if hasattr(node, "JSONrepr"):
+            return encode(node.JSONrepr())
         case str() | bool() | int() | float():
             return node
         case Mapping():
             return {str(key): encode(value) for key, value in node.items()}
-        case list() | tuple():
+        case Sequence():
             return [encode(value) for value in node]
-        case BaseAWSObject():
-            if type(node).to_dict not in _OWN_TO_DICT:
-                return encode(node.to_dict())
-            if node.do_validation:
-                node._validate_props()  # noqa: SLF001  (what to_dict does before it walks the tree three times)
-                node.validate()
-            return {
-                key: encode(value)
-                for key, value in node.resource.items()
-                if value is not node.properties or value or key != "Properties"
-            }
-        case AWSHelperFn():
-            return encode(node.data if type(node).to_dict in _OWN_TO_DICT else node.to_dict())
-        case _ if hasattr(node, "JSONrepr"):
-            return encode(node.JSONrepr())
-        case _ if hasattr(node, "to_dict"):
-            return encode(node.to_dict())
         case _:
             raise TypeError(f"a template cannot hold {type(node).__name__} {node!r}")
 

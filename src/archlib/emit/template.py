@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 _INDENT = "  "
@@ -31,6 +32,7 @@ _SHORT = {
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*(?:(?: |::|:(?=[A-Za-z0-9_/*-])|, )[A-Za-z0-9_()+@%./*=-]+)*")
 _NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf"})
 _WRAP, _FLOW_ENTRY = 100, 40
+_BMP = 0xFFFF
 
 
 def to_json(template: dict[str, Any], *, minified: bool = False) -> str:
@@ -51,21 +53,21 @@ def to_yaml(template: dict[str, Any]) -> str:
             for position, (name, entry) in enumerate(content.items()):
                 if position and section == "Resources":
                     lines.append("")
-                _entry(f"{_INDENT}{_key(name)}:", entry, _INDENT, lines)
+                _entry(f"{_INDENT}{_text(name)}:", entry, _INDENT, lines)
         else:
-            _entry(f"{_key(section)}:", content, "", lines)
+            _entry(f"{_text(section)}:", content, "", lines)
     return "\n".join(lines) + "\n"
 
 
 def _entry(head: str, node: Any, indent: str, lines: list[str]) -> None:
     """Write ``node`` behind ``head`` (a key, or the dash of a list); what does not fit goes below, indented."""
-    tag, node = _short(node)
-    if tag:
-        head = f"{head} {tag}"
+    if isinstance(node, dict):
+        tag, node = _short(node)
+        if tag:
+            head = f"{head} {tag}"
     if isinstance(node, dict) and node:
         lines.append(head)
-        for key, value in node.items():
-            _entry(f"{indent}{_INDENT}{_key(key)}:", value, indent + _INDENT, lines)
+        _mapping(node, indent + _INDENT, lines)
     elif isinstance(node, list) and node:
         flow = _flow(node)
         if flow is not None and len(head) + len(flow) < _WRAP:
@@ -81,21 +83,27 @@ def _entry(head: str, node: Any, indent: str, lines: list[str]) -> None:
         lines.append(f"{head} {_scalar(node)}")
 
 
+def _mapping(node: dict[str, Any], indent: str, lines: list[str]) -> None:
+    for key, value in node.items():
+        if isinstance(value, str) and "\n" not in value:
+            lines.append(f"{indent}{_text(key)}: {_text(value)}")
+        else:
+            _entry(f"{indent}{_text(key)}:", value, indent, lines)
+
+
 def _item(node: Any, indent: str, lines: list[str]) -> None:
     """Write ``node`` as one entry of a list; the first key of a mapping stands beside the dash."""
-    tag, inner = _short(node)
-    if tag or not isinstance(inner, dict) or not inner:
+    if not isinstance(node, dict) or not node or _short(node)[0]:
         _entry(f"{indent}-", node, indent, lines)
         return
     start = len(lines)
-    for key, value in inner.items():
-        _entry(f"{indent}{_INDENT}{_key(key)}:", value, indent + _INDENT, lines)
+    _mapping(node, indent + _INDENT, lines)
     lines[start] = f"{indent}- {lines[start][len(indent) + len(_INDENT) :]}"
 
 
-def _short(node: Any) -> tuple[str, Any]:
+def _short(node: dict[str, Any]) -> tuple[str, Any]:
     """Return the short tag of an intrinsic and its argument, or no tag and the node itself."""
-    if not isinstance(node, dict) or len(node) != 1:
+    if len(node) != 1:
         return "", node
     ((key, value),) = node.items()
     tag = _SHORT.get(key)
@@ -113,8 +121,8 @@ def _taggable(key: str, value: Any) -> bool:
         return isinstance(value, str) or (
             len(value) == 2 and all(isinstance(part, str) for part in value) and "." not in value[0]  # noqa: PLR2004
         )
-    # A tag directly behind a tag is not YAML.
-    return not _short(value)[0]
+    # A tag directly behind a tag is not YAML, and a tagged number or null reads back as text.
+    return isinstance(value, (str, list)) or (isinstance(value, dict) and not _short(value)[0])
 
 
 def _flow(node: list[Any]) -> str | None:
@@ -122,12 +130,12 @@ def _flow(node: list[Any]) -> str | None:
     parts = []
     longest = _WRAP if len(node) == 1 else _FLOW_ENTRY
     for value in node:
-        tag, inner = _short(value)
+        tag, inner = _short(value) if isinstance(value, dict) else ("", value)
         if isinstance(inner, (dict, list)) or (isinstance(inner, str) and ("\n" in inner or len(inner) > longest)):
             return None
         text = _scalar(inner)
         if not text.startswith(('"', "'")) and isinstance(inner, str) and re.search(r"[,\[\]{}]", text):
-            text = json.dumps(inner, ensure_ascii=False)
+            text = _quoted(inner)
         parts.append(f"{tag} {text}".strip())
     return f"[{', '.join(parts)}]"
 
@@ -143,17 +151,23 @@ def _is_block(text: str) -> bool:
     )
 
 
-def _key(key: str) -> str:
-    return _scalar(str(key))
-
-
 def _scalar(node: Any) -> str:
-    if isinstance(node, bool):
-        return "true" if node else "false"
-    if isinstance(node, str):
-        if _PLAIN.fullmatch(node) and node.lower() not in _NOT_TEXT:
-            return node
-        if "'" not in node and all(32 <= ord(char) < 127 for char in node):  # noqa: PLR2004
-            return f"'{node}'"
-        return json.dumps(node, ensure_ascii=not node.isprintable())
-    return json.dumps(node)
+    return _text(node) if isinstance(node, str) else json.dumps(node)
+
+
+@lru_cache(maxsize=4096)
+def _text(text: str) -> str:
+    if _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT:
+        return text
+    if "'" not in text and text.isascii() and text.isprintable():
+        return f"'{text}'"
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """Return ``text`` in double quotes; YAML has JSON's escapes, and one of its own for characters beyond 16 bits."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(
+        char if char.isprintable() else f"\\u{ord(char):04x}" if ord(char) <= _BMP else f"\\U{ord(char):08x}"
+        for char in quoted
+    )

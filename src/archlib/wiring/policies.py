@@ -9,6 +9,15 @@ from archlib.core.values import ACCOUNT, Deferred, Value, encode
 
 VERSION = "2012-10-17"
 
+_OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+# Services that are not documented to say for which account they assume a role; Firehose says it in another key.
+_OTHER_CONDITIONS = {
+    "apigateway": {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
+    "firehose": {"StringEquals": {"sts:ExternalId": ACCOUNT}},
+    "s3": {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
+    "sns": {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
+}
+
 
 def service_principal(service: str) -> dict[str, str]:
     """Return the principal of AWS service ``service``, such as ``lambda``."""
@@ -24,7 +33,7 @@ def trust_service(service: str) -> dict[str, Any]:
                 "Effect": "Allow",
                 "Principal": service_principal(service),
                 "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+                "Condition": _OTHER_CONDITIONS.get(service, _OF_THIS_ACCOUNT),
             }
         ],
     }

@@ -111,3 +111,34 @@ class EventSource(Named, Protocol):
     def as_source(self) -> Source:
         """Return how to consume it."""
         ...
+
+
+class ObjectStore(Named, Protocol):
+    """Where objects are delivered to: a bucket."""
+
+    @property
+    def arn(self) -> Value:
+        """ARN of the bucket."""
+        ...
+
+    @property
+    def key_arn(self) -> Value:
+        """ARN of the KMS key its objects are encrypted with."""
+        ...
+
+    def for_writing(self) -> Binding:
+        """Return the rights to put objects there, including the key's."""
+        ...
+
+
+class RecordStream(Named, Protocol):
+    """A stream whose records another service reads by itself, with a role."""
+
+    @property
+    def arn(self) -> Value:
+        """ARN of the stream."""
+        ...
+
+    def for_reading(self) -> Binding:
+        """Return the rights to read it, including the key's."""
+        ...

@@ -35,7 +35,7 @@ def test_tags_take_the_shape_of_each_resource_and_the_resources_own_win() -> Non
     stack = Stack(app, "main")
     stack.add(sqs.Queue("Jobs", Tags=Tags(team="mine")))
     stack.add(apigatewayv2.Api("Api", Name="x", ProtocolType="HTTP"))
-    stack.add(autoscaling.AutoScalingGroup("Group", MinSize="1", MaxSize="2"))
+    stack.add(autoscaling.AutoScalingGroup("Group", MinSize="1", MaxSize="2", AvailabilityZones=["a"]))
     stack.add(sqs.QueuePolicy("Policy", Queues=["x"], PolicyDocument={}))
 
     (only,) = app.assemble()

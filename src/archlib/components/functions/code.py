@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import ClassVar
 
 from troposphere import awslambda
 
@@ -40,6 +41,9 @@ class Code:
     object_key: str | None = None
     version: str | None = None
     image: str | None = None
+
+    SHORT: ClassVar[str] = "path"
+    """The attribute that text alone stands for in settings."""
 
     def problem(self, handler: str, runtime: str) -> str:
         """Return what is wrong with the code for ``handler`` in ``runtime``, or nothing."""

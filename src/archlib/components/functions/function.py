@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Literal
@@ -18,15 +19,16 @@ from archlib.components.identity.role import Role
 from archlib.components.network.security_group import SecurityGroup
 from archlib.components.observability.dead_letters import DeadLetterQueue
 from archlib.components.observability.log_group import LogGroup
-from archlib.core.component import Component
+from archlib.core.component import Check, Component
 from archlib.core.stack import Stack
-from archlib.core.suppression import suppress
+from archlib.core.suppression import suppress, withdraw
 from archlib.core.values import ACCOUNT, Deferred, Value, encode
-from archlib.errors import Problem, SettingsError, WiringError
+from archlib.errors import Problem, WiringError
 from archlib.units import seconds
 from archlib.wiring.binding import Binding, Grant
 from archlib.wiring.connect import connect
-from archlib.wiring.roles import EventSource, Network
+from archlib.wiring.policies import service_principal
+from archlib.wiring.roles import EventSource, Network, Target
 from archlib.wiring.watch import Watch
 
 RUNTIMES = (
@@ -36,13 +38,23 @@ RUNTIMES = (
     *("dotnet10", "dotnet8"),
     "provided.al2023",
 )
-_SNAP_START = ("python", "java", "dotnet")
+_NO_SNAP_START = ("image", "nodejs", "provided", "python3.11")
 _TIMEOUT_MAX = timedelta(minutes=15)
 _LAYERS_MAX = 5
 _MEMORY = (128, 10_240)
 _STORAGE = (512, 10_240)
 _AGE = (timedelta(minutes=1), timedelta(hours=6))
-_RESERVED_KEYS = ("AWS_", "LAMBDA_", "_HANDLER", "_X_AMZN_TRACE_ID")
+_KEY = re.compile("[a-zA-Z][a-zA-Z0-9_]+")
+_RESERVED_KEYS = frozenset(
+    {
+        *("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+        *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
+        *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"),
+        *("AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"),
+        "AWS_LAMBDA_RUNTIME_API",
+    }
+)
+_ASYNCHRONOUS = frozenset({"cloudformation", "config", "events", "iot", "logs", "s3", "ses", "sns"})
 _INTERFACES = (
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -78,13 +90,14 @@ class Function(Component):
         timeout: longest run, 1 second to 15 minutes.
         storage_mib: size of ``/tmp`` in MiB, 512 to 10240.
         environment: plain configuration; secrets belong into :meth:`connect`.
-        layers: ARNs of layer versions, at most 5.
+        layers: ARNs of layer versions, at most 5; not for images.
         reserved_concurrency: runs at a time, taken from the account's pool; None: no reservation, 0: off.
         network: the VPC it runs in; only for functions that must reach something inside one.
         live: publish versions behind the alias ``live``, with traffic shifting or provisioned concurrency.
         retries: for asynchronous invocations, tries after the first, 0 to 2.
         max_event_age: for asynchronous invocations, how long an event may wait, 1 minute to 6 hours.
-        snap_start: start from a snapshot of the initialised runtime (Python, Java, .NET); needs ``live``.
+        snap_start: start from a snapshot of the initialised runtime (Python 3.12 and later, Java, .NET); needs
+            ``live`` without provisioned environments, and 512 MiB of storage.
         log_retention_days: days a log event is kept.
         key: the KMS key; the app's by default.
 
@@ -93,6 +106,7 @@ class Function(Component):
         role: its :class:`Role`.
         log_group: its :class:`LogGroup`.
         security_group: id of its security group; None outside a network.
+        reads_streams: it consumes a stream, and may fall behind.
 
     Raises:
         SettingsError: a setting is outside its range, or the code does not fit the handler.
@@ -140,9 +154,12 @@ class Function(Component):
                 "reserved_concurrency", "0 or more, or left out", reserved_concurrency,
             )  # fmt: skip
             check.that(
-                not snap_start or (runtime.startswith(_SNAP_START) and live is not None),
-                "snap_start", "false unless the runtime is Python, Java or .NET and live is set", snap_start,
-            )  # fmt: skip
+                not (layers and code.image), "layers", "left out for an image", len(layers), "build them into it"
+            )
+            if snap_start:
+                _check_snap_start(check, "image" if code.image else runtime, live, storage_mib)
+            if live is not None:
+                live.check(check, reserved_concurrency)
             if problem := code.problem(handler, runtime):
                 check.problems.append(Problem(f"{self}: code {problem}", self.origin))
         self.timeout = timeout
@@ -152,6 +169,7 @@ class Function(Component):
         self._environment: dict[str, Value] = {}
         self._retries, self._max_event_age = retries, max_event_age
         self._failures: DeadLetterQueue | None = None
+        self.reads_streams = False
 
         part = f"{name}-function"
         self.log_group = LogGroup(stack, part, retention_days=log_retention_days, key=self.key)
@@ -175,20 +193,15 @@ class Function(Component):
             # Without this the function may start before its role is allowed to write logs.
             DependsOn=self.role.policy,
         )
-        if code.image is None:
-            self.resource.Handler = handler
-            self.resource.Runtime = runtime
-        else:
-            self.resource.PackageType = "Image"
-        if layers:
-            self.resource.Layers = list(layers)
+        self._package(code, handler, runtime, layers)
         if snap_start:
             self.resource.SnapStart = awslambda.SnapStart(ApplyOn="PublishedVersions")
         if reserved_concurrency is None:
             suppress(self.resource, "lambda-no-reserved-concurrency")
         else:
             self.resource.ReservedConcurrentExecutions = reserved_concurrency
-        suppress(self.resource, "logs-through-managed-policy", "lambda-pinned-runtime")
+        # The first asynchronous invoker replaces the last of these by a dead-letter queue.
+        suppress(self.resource, "logs-through-managed-policy", "lambda-pinned-runtime", "lambda-synchronous-only")
         self.add(self.resource)
 
         self.security_group: Value | None = None
@@ -198,7 +211,15 @@ class Function(Component):
         self.live = live
         if live is not None:
             live.publish(self)
-        self._synchronous_only()
+
+    def _package(self, code: Code, handler: str, runtime: str, layers: Sequence[Value]) -> None:
+        if code.image is not None:
+            self.resource.PackageType = "Image"
+            return
+        self.resource.Handler = handler
+        self.resource.Runtime = runtime
+        if layers:
+            self.resource.Layers = list(layers)
 
     def _join(self, network: Network | None) -> None:
         if network is None:
@@ -213,11 +234,6 @@ class Function(Component):
         apis = network.for_aws_apis()
         if apis is not None:
             self.connect(apis)
-
-    def _synchronous_only(self) -> None:
-        """Say why there is no dead-letter queue; the first asynchronous invoker replaces this by a queue."""
-        self._before_failures = json.loads(json.dumps(self.resource.resource["Metadata"]))
-        suppress(self.resource, "lambda-synchronous-only")
 
     @property
     def arn(self) -> Value:
@@ -248,10 +264,12 @@ class Function(Component):
         """Add an environment variable; the same one twice is fine, another value for it is not.
 
         Raises:
-            WiringError: the key is taken by another value, or reserved by Lambda.
+            SettingsError: the key is malformed, or reserved by Lambda.
+            WiringError: the key is taken by another value.
         """
-        if key.startswith(_RESERVED_KEYS):
-            raise SettingsError(f"{self}: environment must not set {key!r}, which Lambda reserves; rename it")
+        with self.checking() as check:
+            check.that(bool(_KEY.fullmatch(key)), "environment", "named by letters, digits and _", key, "rename it")
+            check.that(key not in _RESERVED_KEYS, "environment", "free of what Lambda reserves", key, "rename it")
         if encode(self._environment.setdefault(key, value)) != encode(value):
             raise WiringError(f"{self}: environment variable {key!r} must have one value, got two; rename a target")
         if "Environment" not in self.resource.properties:
@@ -291,8 +309,18 @@ class Function(Component):
             Watch("errors", f"Errors of {self}", "AWS/Lambda", "Errors", dimensions, "Sum", 1),
             Watch("throttles", f"Throttles of {self}", "AWS/Lambda", "Throttles", dimensions, "Sum", 1),
             Watch("duration", f"Duration of {self}, milliseconds", "AWS/Lambda", "Duration", dimensions, "p99", close),
+            *(
+                [
+                    Watch(
+                        "iterator-age", f"Age of the last record read by {self}, milliseconds", "AWS/Lambda",
+                        "IteratorAge", dimensions, "Maximum", 60_000, periods=3,
+                    )
+                ]
+                if self.reads_streams
+                else ()
+            ),
             *(self._failures.watches() if self._failures else ()),
-        )
+        )  # fmt: skip
 
     def for_invoking(self) -> Binding:
         """Return what a caller needs to invoke the function: the right and ``<NAME>_FUNCTION``."""
@@ -303,19 +331,34 @@ class Function(Component):
         return (Grant(("lambda:InvokeFunction",), (self.arn,)),)
 
     def admit(self, service: str, source: Value, *, label: str) -> bool:
-        """Let AWS service ``service`` invoke the function on behalf of the resource ``source``; see ``Target``."""
+        """Let AWS service ``service`` invoke the function on behalf of the resource ``source``; see ``Target``.
+
+        A service that does not wait for the answer also makes the function keep its failures.
+
+        Raises:
+            WiringError: ``label`` was used for another source.
+        """
         title = self.id(f"From{label}Permission")
-        if title not in self.stack.template.resources:
-            self.add(
+        # Beside what invokes the function, so that its own stack depends on none of them; but a topic knows nothing of
+        # its subscribers.
+        stack = (service != "sns" and self.stack.app.home(source)) or self.stack
+        permission = stack.template.resources.get(title)
+        if permission is None:
+            stack.owners[title] = self
+            permission = stack.add(
                 awslambda.Permission(
                     title,
                     Action="lambda:InvokeFunction",
                     FunctionName=self.arn,
-                    Principal=f"{service}.amazonaws.com",
+                    Principal=service_principal(service)["Service"],
                     SourceAccount=ACCOUNT,
                     SourceArn=source,
                 )
             )
+        if encode(permission.SourceArn) != encode(source):
+            raise WiringError(f"{self}: permission {title!r} must have one source, got two; rename one of them")
+        if service in _ASYNCHRONOUS:
+            self.failures()
         return True
 
     def dead_letters_for(self, service: str, source: Value) -> Value:
@@ -329,37 +372,47 @@ class Function(Component):
         if self._failures is None:
             queue = self._failures = DeadLetterQueue(self.stack, f"{self.name}-function", key=self.key)
             self.role.connect(queue.for_sending())
-            self.resource.Metadata = self._before_failures
+            withdraw(self.resource, "lambda-synchronous-only")
             self.resource.DeadLetterConfig = awslambda.DeadLetterConfig(TargetArn=queue.arn)
-            self.on_async(failure=queue.arn)
+            self._destinations = awslambda.DestinationConfig(OnFailure=awslambda.OnFailure(Destination=queue.arn))
+            invocation = awslambda.EventInvokeConfig(
+                self.id("FunctionAsyncInvocation"),
+                FunctionName=self.ref(),
+                Qualifier="$LATEST",
+                MaximumEventAgeInSeconds=seconds(self._max_event_age),
+                MaximumRetryAttempts=self._retries,
+                DestinationConfig=self._destinations,
+            )
+            if self.live is not None:
+                invocation.Qualifier = "live"
+                invocation.DependsOn = self.id("LiveAlias")
+            self.add(invocation)
         return self._failures
 
-    def on_async(self, *, success: Value | None = None, failure: Value | None = None) -> None:
-        """Send the results of asynchronous invocations on.
-
-        Creates ``<Name>FunctionAsyncInvocation``. The role must have the right to write there:
-        ``function.connect(queue.for_sending())``.
+    def on_async(self, *, success: Target | None = None, failure: Target | None = None) -> None:
+        """Send the results of asynchronous invocations on, with the rights that takes.
 
         Args:
-            success: ARN of the queue, topic, bus or function for results.
-            failure: ARN for failures; the function's dead-letter queue if left out.
+            success: the queue, topic, bus or function for results.
+            failure: the one for failures, instead of the function's own dead-letter queue.
         """
-        title = self.id("FunctionAsyncInvocation")
-        existing = self.stack.template.resources.get(title)
-        if existing is None:
-            self.failures() if failure is None else None
-            existing = self.stack.template.resources.get(title) or self.add(
-                awslambda.EventInvokeConfig(
-                    title,
-                    FunctionName=self.ref(),
-                    Qualifier="live" if self.live is not None else "$LATEST",
-                    MaximumEventAgeInSeconds=seconds(self._max_event_age),
-                    MaximumRetryAttempts=self._retries,
-                    DestinationConfig=awslambda.DestinationConfig(),
-                )
-            )
-        config = existing.properties["DestinationConfig"]
+        self.failures()
+        for target in (success, failure):
+            for grant in target.start_grants() if target is not None else ():
+                self.allow(grant, why=f"results of {self} to {target}")
         if success is not None:
-            config.OnSuccess = awslambda.OnSuccess(Destination=success)
+            self._destinations.OnSuccess = awslambda.OnSuccess(Destination=success.arn)
         if failure is not None:
-            config.OnFailure = awslambda.OnFailure(Destination=failure)
+            self._destinations.OnFailure = awslambda.OnFailure(Destination=failure.arn)
+
+
+def _check_snap_start(check: Check, runtime: str, live: Live | None, storage_mib: int) -> None:
+    check.that(
+        not runtime.startswith(_NO_SNAP_START),
+        "snap_start", "false unless the runtime is Python 3.12 or later, Java or .NET", runtime,
+    )  # fmt: skip
+    check.that(
+        live is not None and not live.provisioned,
+        "snap_start", "false unless live is set without provisioned environments", live,
+    )  # fmt: skip
+    check.that(storage_mib == _STORAGE[0], "storage_mib", f"{_STORAGE[0]} with snap_start", storage_mib)

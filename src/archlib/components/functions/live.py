@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from troposphere import applicationautoscaling, awslambda, codedeploy
 from troposphere.policies import CodeDeployLambdaAliasUpdate, UpdatePolicy
 
 from archlib.components.identity.role import Role
+from archlib.components.observability.alarm import Alarm
 from archlib.core.values import Value, arn, join
 from archlib.wiring.binding import Grant
+from archlib.wiring.roles import Target
+from archlib.wiring.watch import Watch
 
 if TYPE_CHECKING:
     from archlib.components.functions.function import Function
+    from archlib.core.component import Check
 
 Shift = Literal[
     "all-at-once",
@@ -45,35 +50,42 @@ class Live:
     """How new versions of a function go live, behind the alias ``live``.
 
     Attributes:
-        shift: how traffic moves to a new version; anything but ``all-at-once`` creates a CodeDeploy deployment group
-            that rolls back on failure.
+        shift: how traffic moves to a new version; anything but ``all-at-once`` creates a CodeDeploy deployment group.
+        notify: for gradual shifts, who is told, usually a topic, when the alias fails; this alarm also rolls the
+            deployment back. Without it only people can stop a bad version.
         provisioned: environments kept initialised, billed while they wait; 0: none.
         provisioned_max: scale them up to this number by use; None: fixed.
         utilization_percent: use of the provisioned environments that scaling holds, 10 to 90.
     """
 
     shift: Shift = "all-at-once"
+    notify: Target | None = None
     provisioned: int = 0
     provisioned_max: int | None = None
     utilization_percent: int = 70
+
+    def check(self, check: Check, reserved_concurrency: int | None) -> None:
+        """Note what cannot work, given the function's ``reserved_concurrency``."""
+        check.one_of("live.shift", self.shift, tuple(_CONFIGURATIONS))
+        check.between("live.provisioned", self.provisioned, 0, 10_000)
+        check.between("live.utilization_percent", self.utilization_percent, 10, 90)
+        check.that(
+            self.provisioned_max is None or 1 <= self.provisioned <= self.provisioned_max,
+            "live.provisioned_max", "at least live.provisioned, which must then be 1 or more", self.provisioned_max,
+        )  # fmt: skip
+        most = max(self.provisioned, self.provisioned_max or 0)
+        check.that(
+            reserved_concurrency is None or most <= reserved_concurrency,
+            "live.provisioned", f"at most the reserved concurrency of {reserved_concurrency}", most,
+        )  # fmt: skip
 
     def publish(self, function: Function) -> None:
         """Add version, alias and what they need to ``function``.
 
         Creates ``<Name>Version`` and ``<Name>LiveAlias``; for gradual shifts ``<Name>Deployments`` (application),
-        ``<Name>DeploymentGroup`` and its role; for scaling ``<Name>ScalableTarget`` and ``<Name>ScalingPolicy``.
-
-        Raises:
-            SettingsError: a number is out of range.
+        ``<Name>DeploymentGroup``, its role, and with ``notify`` ``<Name>LiveErrorsAlarm``; for scaling
+        ``<Name>ScalableTarget`` and ``<Name>ScalingPolicy``.
         """
-        with function.checking() as check:
-            check.one_of("live.shift", self.shift, tuple(_CONFIGURATIONS))
-            check.between("live.provisioned", self.provisioned, 0, 10_000)
-            check.between("live.utilization_percent", self.utilization_percent, 10, 90)
-            check.that(
-                self.provisioned_max is None or 1 <= self.provisioned <= self.provisioned_max,
-                "live.provisioned_max", "at least live.provisioned, which must then be 1 or more", self.provisioned_max,
-            )  # fmt: skip
         # A version is immutable; its description follows the code, so that every change replaces it by a new one.
         version = awslambda.Version(
             function.id("Version"),
@@ -102,11 +114,14 @@ class Live:
 
     def _deployments(self, function: Function) -> UpdatePolicy:
         role = Role(function.stack, f"{function.name}-deployment", service="codedeploy")
+        function_arn = function.attribute("Arn")
         role.allow(
-            Grant(("lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias"),
-                  (join(arn("lambda", "function:"), function.ref()), join(arn("lambda", "function:"), function.ref(), ":live"))),
+            Grant(
+                ("lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias"),
+                (function_arn, join(function_arn, ":live")),
+            ),
             why=f"shifting traffic of {function}",
-        )  # fmt: skip
+        )
         application = codedeploy.Application(function.id("Deployments"), ComputePlatform="Lambda")
         function.add(application)
         group = codedeploy.DeploymentGroup(
@@ -123,11 +138,31 @@ class Live:
             DependsOn=role.policy,
         )
         function.add(group)
+        if self.notify is not None:
+            alarm = self._alarm(function, self.notify)
+            role.allow(Grant(("cloudwatch:DescribeAlarms",), (alarm.arn,)), why=f"rolling {function} back")
+            group.AlarmConfiguration = codedeploy.AlarmConfiguration(
+                Enabled=True, Alarms=[codedeploy.Alarm(Name=alarm.alarm_name)]
+            )
         return UpdatePolicy(
             CodeDeployLambdaAliasUpdate=CodeDeployLambdaAliasUpdate(
                 ApplicationName=function.ref("Deployments"), DeploymentGroupName=function.ref("DeploymentGroup")
             )
         )
+
+    @staticmethod
+    def _alarm(function: Function, notify: Target) -> Alarm:
+        watch = Watch(
+            "live-errors",
+            f"Errors of {function} behind its alias",
+            "AWS/Lambda",
+            "Errors",
+            {"FunctionName": function.ref(), "Resource": join(function.ref(), ":live")},
+            "Sum",
+            1,
+            period=timedelta(minutes=1),
+        )
+        return Alarm(function.stack, f"{function.name}-live-errors", watch=watch, notify=notify)
 
     def _scale(self, function: Function) -> None:
         target = applicationautoscaling.ScalableTarget(

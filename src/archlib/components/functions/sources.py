@@ -1,4 +1,4 @@
-"""Event source mappings: a function run by the messages of a queue or the records of a stream."""
+"""Event source mappings: a function run by the messages of a queue or broker, or the records of a stream."""
 
 from __future__ import annotations
 
@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     from archlib.components.functions.function import Function
     from archlib.core.component import Check
 
-_QUEUE_BATCH_MAX, _FIFO_BATCH_MAX, _STREAM_BATCH_MAX, _UNWINDOWED_BATCH_MAX = 10_000, 10, 10_000, 10
+_BATCH_MAX, _FIFO_BATCH_MAX, _UNWINDOWED_BATCH_MAX = 10_000, 10, 10
 _WINDOW_MAX = timedelta(minutes=5)
+_BROKER_TIMEOUT_MAX = timedelta(minutes=14)
+_FILTERS_MAX = 10
+
+
+class _Cap(awslambda.ScalingConfig):
+    # troposphere 4.11 lost this property when a newer type of the same name came in.
+    props = {"MaximumConcurrency": (int, False)}  # noqa: RUF012
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +36,13 @@ class Consumption:
     """How records reach a function.
 
     Attributes:
-        batch_size: most records a run gets; 10 by default for queues, 100 for streams. Queues take up to 10,000 (over
-            10 only with a window; FIFO up to 10), streams up to 10,000.
+        batch_size: most records a run gets, up to 10,000; 10 by default for queues, 100 for streams and brokers.
+            Queues take over 10 only with a window, FIFO queues up to 10.
         window: how long to gather a batch, up to 5 minutes; not for FIFO queues.
-        filters: EventBridge patterns; a record that matches none is skipped.
+        filters: EventBridge patterns, at most 10 (over 5 AWS asks for a higher quota); a record that matches none is
+            skipped.
         max_concurrency: for queues, runs at a time, 2 to 1000.
-        report_failed_items: a run may name the records that failed, and only those return.
+        report_failed_items: for queues and streams, a run may name the records that failed, and only those return.
         start: for streams, ``LATEST`` or ``TRIM_HORIZON`` (everything still kept).
         bisect: for streams, halve a failing batch to find the bad record.
         retries: for streams, tries after the first, 0 to 10,000; what still fails goes to the dead-letter queue.
@@ -61,22 +69,22 @@ def consume(function: Function, source: EventSource, settings: Consumption) -> a
         SettingsError: a setting does not fit the source, or the timeout exceeds the queue's visibility.
     """
     spec = source.as_source()
+    broker = spec.broker_queue is not None
     with function.checking() as check:
         check.subject = f"{function} consuming {source.name!r}"
-        _check_stream(check, settings) if spec.stream else _check_queue(check, function, settings, spec)
-        check.between("window", settings.window, timedelta(0), _WINDOW_MAX)
+        _check(check, function, settings, spec)
     for grant in spec.binding.grants:
         function.allow(grant, why=spec.binding.access)
     mapping = awslambda.EventSourceMapping(
         function.id(f"From{pascal(source.name)}"),
-        BatchSize=settings.batch_size or (100 if spec.stream else 10),
+        BatchSize=settings.batch_size or (100 if spec.stream or broker else 10),
         Enabled=True,
         EventSourceArn=spec.arn,
         FunctionName=function.arn,
         # Lambda tries to read the source as soon as the mapping exists.
         DependsOn=function.role.policy,
     )
-    if settings.report_failed_items:
+    if settings.report_failed_items and not broker:
         mapping.FunctionResponseTypes = ["ReportBatchItemFailures"]
     if settings.window:
         mapping.MaximumBatchingWindowInSeconds = seconds(settings.window)
@@ -85,24 +93,49 @@ def consume(function: Function, source: EventSource, settings: Consumption) -> a
             Filters=[awslambda.Filter(Pattern=json.dumps(pattern, sort_keys=True)) for pattern in settings.filters]
         )
     if spec.stream:
-        failures = function.failures()
-        mapping.BisectBatchOnFunctionError = settings.bisect
-        mapping.DestinationConfig = awslambda.DestinationConfig(OnFailure=awslambda.OnFailure(Destination=failures.arn))
-        mapping.MaximumRecordAgeInSeconds = seconds(settings.max_age)
-        mapping.MaximumRetryAttempts = settings.retries
-        mapping.ParallelizationFactor = settings.parallel
-        mapping.StartingPosition = settings.start
+        _read_stream(mapping, function, settings)
+    elif broker:
+        mapping.Queues = [spec.broker_queue]
+        mapping.SourceAccessConfigurations = [
+            awslambda.SourceAccessConfiguration(Type=type_, URI=uri)
+            for type_, uri in (("BASIC_AUTH", spec.credentials), ("VIRTUAL_HOST", spec.virtual_host))
+            if uri is not None
+        ]
     else:
         if settings.max_concurrency is not None:
-            mapping.ScalingConfig = awslambda.ScalingConfig(MaximumConcurrency=settings.max_concurrency)
+            mapping.ScalingConfig = _Cap(MaximumConcurrency=settings.max_concurrency)
         suppress(mapping, "sqs-source-has-its-dlq")
     function.add(mapping)
     return mapping
 
 
+def _read_stream(mapping: awslambda.EventSourceMapping, function: Function, settings: Consumption) -> None:
+    function.reads_streams = True
+    mapping.BisectBatchOnFunctionError = settings.bisect
+    mapping.DestinationConfig = awslambda.DestinationConfig(
+        OnFailure=awslambda.OnFailure(Destination=function.failures().arn)
+    )
+    mapping.MaximumRecordAgeInSeconds = seconds(settings.max_age)
+    mapping.MaximumRetryAttempts = settings.retries
+    mapping.ParallelizationFactor = settings.parallel
+    mapping.StartingPosition = settings.start
+
+
+def _check(check: Check, function: Function, settings: Consumption, spec: Source) -> None:
+    check.between("window", settings.window, timedelta(0), _WINDOW_MAX)
+    check.between("batch_size", settings.batch_size, 1, _FIFO_BATCH_MAX if spec.fifo else _BATCH_MAX)
+    filters = len(settings.filters)
+    check.that(filters <= _FILTERS_MAX, "filters", f"at most {_FILTERS_MAX}", filters, "match in the function")
+    if spec.stream:
+        _check_stream(check, settings)
+    elif spec.broker_queue is not None:
+        check.between("timeout", function.timeout, timedelta(seconds=1), _BROKER_TIMEOUT_MAX)
+        check.that(settings.max_concurrency is None, "max_concurrency", "left out", settings.max_concurrency)
+    else:
+        _check_queue(check, function, settings, spec)
+
+
 def _check_queue(check: Check, function: Function, settings: Consumption, spec: Source) -> None:
-    size_max = _FIFO_BATCH_MAX if spec.fifo else _QUEUE_BATCH_MAX
-    check.between("batch_size", settings.batch_size, 1, size_max)
     check.that(
         (settings.batch_size or 1) <= _UNWINDOWED_BATCH_MAX or settings.window >= timedelta(seconds=1),
         "window", f"1s or more for batches over {_UNWINDOWED_BATCH_MAX}", settings.window,
@@ -118,9 +151,8 @@ def _check_queue(check: Check, function: Function, settings: Consumption, spec: 
 
 
 def _check_stream(check: Check, settings: Consumption) -> None:
-    check.between("batch_size", settings.batch_size, 1, _STREAM_BATCH_MAX)
     check.between("retries", settings.retries, 0, 10_000)
     check.between("max_age", settings.max_age, timedelta(minutes=1), timedelta(days=7))
     check.between("parallel", settings.parallel, 1, 10)
     check.one_of("start", settings.start, ("LATEST", "TRIM_HORIZON"))
-    check.that(settings.max_concurrency is None, "max_concurrency", "left out for a stream", settings.max_concurrency)
+    check.that(settings.max_concurrency is None, "max_concurrency", "left out", settings.max_concurrency)

@@ -48,7 +48,6 @@ class Key(Component):
         with self.checking() as check:
             check.between("pending_days", pending_days, 7, 30)
         self._services: set[str] = set()
-        self._contexts: dict[tuple[str, str], Value] = {}
         self.resource = kms.Key(
             self.id(),
             Description=f"Encrypts what {stack.app.name} ({stack.app.environment}) stores",
@@ -81,16 +80,6 @@ class Key(Component):
     def serve(self, service: str) -> None:
         """Let AWS service ``service`` (``logs``, ``sns``, ``events``, ...) use the key for this account."""
         self._services.add(service)
-
-    def serve_in_context(self, service: str, context: str, source: Value) -> None:
-        """Let ``service`` use the key where it does not say for which account, but for what: ``context`` is ``source``.
-
-        Args:
-            service: the service, such as ``events``.
-            context: key of the encryption context, such as ``aws:sns:topicArn``.
-            source: its value, an ARN that may end in ``*``.
-        """
-        self._contexts[service, context] = source
 
     def for_decrypting(self) -> Grant:
         """Return the right to read what the key encrypts."""
@@ -145,15 +134,19 @@ class Key(Component):
                 }
             )
         if "events" in delivering:
-            # EventBridge does not say on whose behalf it publishes to an encrypted topic; the topic itself does.
-            statements.append(
+            # EventBridge does not always say for which account it uses the key, but for which topic, bus or archive.
+            statements.extend(
                 {
-                    "Sid": "PublishEventsEncrypted",
+                    "Sid": sid,
                     "Effect": "Allow",
                     "Principal": service_principal("events"),
-                    "Action": list(_USE),
+                    "Action": list(_USE_IN_CONTEXT),
                     "Resource": "*",
-                    "Condition": {"StringLike": {"kms:EncryptionContext:aws:sns:topicArn": arn("sns", "*")}},
+                    "Condition": {"StringLike": {f"kms:EncryptionContext:{context}": source}},
                 }
+                for sid, context, source in (
+                    ("PublishEventsEncrypted", "aws:sns:topicArn", arn("sns", "*")),
+                    ("EncryptEvents", "aws:events:event-bus:arn", arn("events", "event-bus/*")),
+                )
             )
         return {"Version": VERSION, "Statement": statements}

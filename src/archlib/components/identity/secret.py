@@ -8,20 +8,26 @@ from datetime import timedelta
 from typing import Protocol
 
 from awacs import secretsmanager as actions
-from troposphere import secretsmanager
+from troposphere import awslambda, secretsmanager
 
 from archlib.components.identity.key import Key
 from archlib.core.component import Check, Component
 from archlib.core.naming import check_name, logical_id, pascal
 from archlib.core.stack import Stack
-from archlib.core.values import Value
+from archlib.core.values import ACCOUNT, Value
 from archlib.errors import SettingsError
 from archlib.wiring.binding import Binding, Grant
 from archlib.wiring.connect import connect
-from archlib.wiring.roles import Caller, Target
+from archlib.wiring.roles import Caller
 
 _READ = (actions.DescribeSecret, actions.GetSecretValue)
 _ROTATE = (*_READ, actions.PutSecretValue, actions.UpdateSecretVersionStage)
+_NEEDED_TO_ROTATE = (
+    "AWS::EC2::SecurityGroupEgress",
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::Lambda::Permission",
+)
 _LENGTH = (16, 4096)
 _EVERY = (timedelta(days=1), timedelta(days=1000))
 _MONTH = timedelta(days=30)
@@ -29,8 +35,13 @@ _MONTH = timedelta(days=30)
 _AWKWARD = "\"'/@\\"
 
 
-class Rotator(Caller, Target, Protocol):
-    """What can rotate a secret: a function."""
+class Rotator(Caller, Protocol):
+    """What can rotate a secret: a Lambda function."""
+
+    @property
+    def arn(self) -> Value:
+        """What Secrets Manager invokes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +155,8 @@ class Secret(Component):
     def rotate_by(self, function: Rotator, *, every: timedelta = _MONTH) -> None:
         """Have ``function`` make a new value again and again, the first time as soon as this is deployed.
 
-        Creates ``<Function>Rotates<Name>`` in the function's stack, and gives the function the rights. What else it
-        needs, such as the way to a database, must be connected before.
+        Creates ``<Function>Rotates<Name>`` and ``<Function>Rotates<Name>Permission`` in the function's stack, and
+        gives the function the rights. What else it needs, such as the way to a database, must be connected before.
 
         Args:
             function: it handles the four steps of a rotation, see
@@ -158,11 +169,25 @@ class Secret(Component):
         with self.checking() as check:
             _check_every(check, every)
         connect(function, self.for_rotating())
-        function.admit("secretsmanager", self.arn, label=pascal(self.name))
-        schedule = self._schedule(logical_id(function.name, f"Rotates{pascal(self.name)}"), function.arn, every)
-        # Secrets Manager invokes the function at once: its rights and rules must be there.
+        title = logical_id(function.name, f"Rotates{pascal(self.name)}")
+        function.stack.add(
+            awslambda.Permission(
+                f"{title}Permission",
+                Action="lambda:InvokeFunction",
+                FunctionName=function.arn,
+                Principal="secretsmanager.amazonaws.com",
+                SourceAccount=ACCOUNT,
+                SourceArn=self.arn,
+            )
+        )
+        schedule = self._schedule(title, function.arn, every)
+        # Secrets Manager invokes the function at once: its rights and network rules must be there.
         own = pascal(function.name)
-        schedule.DependsOn = sorted(title for title in function.stack.template.resources if title.startswith(own))
+        schedule.DependsOn = sorted(
+            part
+            for part, resource in function.stack.template.resources.items()
+            if part.startswith(own) and resource.resource_type in _NEEDED_TO_ROTATE
+        )
         function.stack.add(schedule)
 
     def _schedule(self, title: str, function_arn: Value, every: timedelta) -> secretsmanager.RotationSchedule:

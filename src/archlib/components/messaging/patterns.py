@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from troposphere import AWSHelperFn
+
 EVENT_KEYS = ("account", "detail", "detail-type", "id", "region", "resources", "source", "time", "version")
 
 _OR = "$or"
@@ -49,7 +51,9 @@ def pattern_problems(pattern: Mapping[str, Any], keys: Collection[str] = (), pat
 def _leaf_problems(values: list[Any], path: str) -> Iterator[str]:
     for value in values:
         match value:
-            case None | str() | bool() | int() | float():
+            case None | str() | bool() | int() | float() | AWSHelperFn():
+                continue
+            case {"Ref": _} | {"Fn::GetAtt": _} | {"Fn::Sub": _} if len(value) == 1:
                 continue
             case {**operators} if operators and _OPERATORS.issuperset(operators):
                 continue

@@ -75,7 +75,8 @@ class Vpc(Component):
         nat: NAT gateways for the private subnets: ``none``, ``one`` (its zone can fail for all), or ``per-zone``; each
             about 33 USD a month and traffic.
         public: public subnets for load balancers; NAT brings them anyway.
-        ipv6: an IPv6 block of AWS for all subnets; private ones get a way out that nobody can come in by.
+        ipv6: an IPv6 block of AWS for all subnets, from which interfaces must ask for their address; private subnets
+            get a way out that nobody can come in by.
         endpoints: services to reach by interface endpoints, see :class:`Endpoints`.
         prefix_lists: ``s3`` and ``dynamodb`` -> id of the region's prefix list (``pl-...``), for functions and
             services in the VPC to reach them by the gateway endpoints.
@@ -245,7 +246,6 @@ class Vpc(Component):
             )
             if self._ipv6:
                 blocks = Cidr(Select("0", self.attribute("Ipv6CidrBlocks")), str(len(_TIERS) * _ZONES[1]), "64")
-                subnet.AssignIpv6AddressOnCreation = tier == "private"
                 subnet.Ipv6CidrBlock = Select(str(first + zone - 1), blocks)
                 subnet.DependsOn = self.id("Ipv6Block")
             self.add(subnet)

@@ -6,7 +6,7 @@ from troposphere import logs
 
 from archlib.components.identity.key import Key
 from archlib.core.component import Component
-from archlib.core.naming import pascal
+from archlib.core.naming import check_name, pascal
 from archlib.core.stack import Stack
 from archlib.core.values import Value, arn, join
 from archlib.wiring.binding import Binding, Grant
@@ -87,10 +87,13 @@ class LogGroup(Component):
             pattern: CloudWatch filter pattern, such as ``{ $.level = "ERROR" }``.
             namespace: metric namespace; the app's name by default.
             value: what one match adds: a number, or a field such as ``$.latency``.
+
+        Raises:
+            SettingsError: the name is malformed.
         """
         self.add(
             logs.MetricFilter(
-                self.id(f"{pascal(name)}MetricFilter"),
+                self.id(f"{pascal(check_name(name, 'metric'))}MetricFilter"),
                 FilterPattern=pattern,
                 LogGroupName=self.group_name,
                 MetricTransformations=[

@@ -1,0 +1,46 @@
+"""The main job on the serverless blueprint, and what it did."""
+
+from pathlib import Path
+from time import perf_counter
+
+from rich.console import Console
+from rich.table import Table
+
+from archlib import load
+from archlib.workflow import synthesize, write
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    console = Console()
+    file, out = ROOT / "blueprints" / "serverless.yaml", ROOT / "out" / "demo"
+    started = perf_counter()
+    synthesis = synthesize(load(file))
+    files = write(synthesis, out)
+    seconds = perf_counter() - started
+
+    table = Table(
+        "Stack", "Resources", "Needs", "Template", title=f"{file.relative_to(ROOT)}", box=None, title_justify="left"
+    )
+    for stack in synthesis.stacks:
+        needs = ", ".join(name.rsplit("-", 1)[1] for name in sorted(stack.depends_on)) or "-"
+        path = out.relative_to(ROOT) / f"{stack.name}.yaml"
+        table.add_row(stack.name, str(len(stack.template["Resources"])), needs, str(path))
+    console.print(table)
+    by_severity = {
+        severity: sum(finding.severity == severity for finding in synthesis.findings)
+        for severity in ("error", "warning", "info")
+    }
+    findings = ", ".join(f"{count} {name}" for name, count in by_severity.items())
+    console.print(
+        f"\n{len(synthesis.stacks)} stacks, {synthesis.resources} resources, {len(files)} files in {seconds:.1f} s"
+    )
+    console.print(f"findings in us-east-1, eu-west-1 and sa-east-1: {findings}")
+    console.print(
+        "\nnext: read the templates, or change the blueprint and run: .venv/bin/archlib synth blueprints/serverless.yaml"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""A commented blueprint file to start from, with every setting, written from the settings classes."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from archlib.blueprints.base import Blueprint
+from archlib.blueprints.load import Document
+from archlib.units import format_duration
+
+_INDENT = "  "
+_WIDTH = 100
+
+
+def starter(kind: type[Blueprint], app: str) -> str:
+    """Return the text of a blueprint file for ``kind``: what its starter sets, and all else as comments."""
+    lines = [
+        f"# {(kind.__doc__ or kind.name).strip().splitlines()[0]}",
+        "# Settings behind a '#' show their default or an example; remove the '#' to change one.",
+        "# yaml-language-server: $schema=./archlib.schema.json",
+        "",
+    ]
+    given: dict[str, Any] = {"blueprint": kind.name, "app": app, "environment": "dev"}
+    for name, field in Document.model_fields.items():
+        lines.extend(_comment(field.description, ""))
+        if name == "settings":
+            lines.append("settings:")
+            lines.extend(_fields(kind.Settings, kind.starter, _INDENT))
+        elif name in given:
+            lines.append(f"{name}: {given[name]}")
+        else:
+            lines.append(f"# {name}: {_EXAMPLES.get(name) or _value(_default(field))}")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+_EXAMPLES = {
+    "environments": "{dev: {}, prod: {}}",
+    "tags": "{team: shop}",
+    "waivers": '[{resource: OrdersTable, rule: W9999, reason: "why it is right here", expires: 2030-01-31}]',
+    "overrides": "{OrdersTable: {Properties.TableClass: STANDARD_INFREQUENT_ACCESS}}",
+}
+
+
+def _fields(model: type[BaseModel], given: Mapping[str, Any], indent: str) -> Iterator[str]:
+    """Yield every field of ``model``: the given ones as they are, the others commented out."""
+    for name, field in model.model_fields.items():
+        yield from _comment(field.description, indent)
+        nested, keyed = _nested(field.annotation)
+        if name not in given:
+            yield from (f"{indent}# {line}" for line in _example(name, field))
+        elif nested is not None and keyed:
+            yield f"{indent}{name}:"
+            for key, entry in given[name].items():
+                yield f"{indent}{_INDENT}{key}:"
+                yield from _fields(nested, entry, indent + 2 * _INDENT)
+        elif nested is not None and isinstance(given[name], Mapping):
+            yield f"{indent}{name}:"
+            yield from _fields(nested, given[name], indent + _INDENT)
+        else:
+            yield from (f"{indent}{line}" for line in _dump({name: given[name]}))
+
+
+def _example(name: str, field: FieldInfo) -> Iterator[str]:
+    """Yield the lines of a field that is not set: its default, or for nested settings one entry with all of theirs."""
+    nested, keyed = _nested(field.annotation)
+    if nested is None:
+        yield f"{name}: {_value(_default(field))}"
+        return
+    yield f"{name}:"
+    indent = _INDENT
+    if keyed:
+        yield f"{_INDENT}my-{name.removesuffix('s').replace('_', '-')}:"
+        indent = 2 * _INDENT
+    for inner_name, inner in nested.model_fields.items():
+        yield from _comment(inner.description, indent)
+        yield from (f"{indent}{line}" for line in _example(inner_name, inner))
+
+
+def _nested(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """Return the settings class inside ``annotation``, and whether it stands behind names."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    if origin is Annotated:
+        return _nested(arguments[0])
+    if origin in {Union, types.UnionType}:
+        found = [_nested(argument) for argument in arguments]
+        return next((pair for pair in found if pair[0] is not None), (None, False))
+    if origin in {dict, Mapping, typing.Mapping}:
+        return _nested(arguments[1])[0], True
+    return None, False
+
+
+def _default(field: FieldInfo) -> Any:
+    return None if field.is_required() else field.get_default(call_default_factory=True)
+
+
+def _comment(text: str | None, indent: str) -> Iterator[str]:
+    words = (text or "").replace("``", "").split()
+    line = ""
+    for word in words:
+        if line and len(indent) + len(line) + len(word) > _WIDTH:
+            yield f"{indent}# {line}"
+            line = ""
+        line = f"{line} {word}".strip()
+    if line:
+        yield f"{indent}# {line}"
+
+
+def _value(value: Any) -> str:
+    return "\n".join(_dump(_plain(value), flow=True))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
+
+
+def _dump(value: Any, *, flow: bool = False) -> list[str]:
+    text = yaml.dump(value, default_flow_style=flow or None, sort_keys=False, width=_WIDTH, allow_unicode=True)
+    return [line for line in text.rstrip("\n").split("\n") if line != "..."]

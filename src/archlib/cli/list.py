@@ -1,0 +1,44 @@
+"""``archlib list``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from archlib.cli.options import json_option
+
+
+@click.command("list")
+@json_option
+def command(*, as_json: bool) -> None:
+    """Show the blueprints and the components.
+
+    \b
+    Example:
+      archlib list --json
+    """
+    from archlib.blueprints.registry import names
+    from archlib.components.catalogue import catalogue
+
+    blueprints = [{"name": name, "purpose": purpose} for name, purpose in sorted(names().items())]
+    components = [
+        {"name": entry.name, "module": entry.module, "purpose": entry.purpose, "group": entry.group}
+        for entry in catalogue()
+    ]
+    if as_json:
+        click.echo(json.dumps({"blueprints": blueprints, "components": components}, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("Blueprint", "What it is", box=None, header_style="bold")
+    for row in blueprints:
+        table.add_row(row["name"], row["purpose"])
+    console.print(table)
+    console.print()
+    table = Table("Component", "What it is", "Import from", box=None, header_style="bold")
+    for row in components:
+        table.add_row(row["name"], row["purpose"], row["module"])
+    console.print(table)

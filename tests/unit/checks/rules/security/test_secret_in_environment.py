@@ -1,0 +1,83 @@
+import pytest
+
+from archlib.checks.rules.security.secret_in_environment import SecretInEnvironment
+
+HIDDEN = {"Hidden": {"Type": "String", "NoEcho": "true"}}
+
+
+def function(name, value):
+    return {"F": {"Type": "AWS::Lambda::Function", "Properties": {"Environment": {"Variables": {name: value}}}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DB_PASSWORD", "hunter22"),
+        ("STRIPE_SECRET", "sk-1234"),
+        ("githubToken", "abcdef"),
+        ("API_KEY", "abcdef"),
+        ("AWS_SECRET_KEY", "abcdef"),
+        ("ANYTHING", "{{resolve:secretsmanager:app}}"),
+        ("ANYTHING", {"Fn::Sub": "x-{{resolve:secretsmanager:${App}:SecretString:key}}"}),
+        ("ANYTHING", {"Fn::Join": ["", ["{{resolve:ssm-secure:", {"Ref": "App"}, "}}"]]}),
+        ("ANYTHING", {"Ref": "Hidden"}),
+    ],
+)
+def test_a_secret_of_a_function_is_found(places, name, value):
+    found = places(SecretInEnvironment, function(name, value), Parameters=HIDDEN)
+    assert found == [f"F/Properties/Environment/Variables/{name}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DB_PASSWORD_ARN", "hunter22"),
+        ("DB_SECRET_NAME", "hunter22"),
+        ("DB_SECRET_ID", "hunter22"),
+        ("TOKEN_URL", "https://example.com/token"),
+        ("DB_SECRET", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x"),
+        ("DB_SECRET", {"Ref": "Secret"}),
+        ("DB_SECRET", "app/prod"),
+        ("DB_PASSWORD", "/app/db/password"),
+        ("MAX_TOKEN", "4096"),
+        ("USE_TOKEN", "true"),
+        ("REGION", "{{resolve:ssm:/app/region}}"),
+        ("MODE", "production"),
+        ("DB_PASSWORD", None),
+        ("DB_PASSWORD", ["a"]),
+    ],
+)
+def test_what_is_no_secret_is_fine(places, name, value):
+    assert places(SecretInEnvironment, function(name, value), Parameters=HIDDEN) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "place"),
+    [
+        ("AWS::ECS::TaskDefinition",
+         lambda variables: {"ContainerDefinitions": [{"Environment": variables}]},
+         "ContainerDefinitions/0/Environment"),
+        ("AWS::CodeBuild::Project",
+         lambda variables: {"Environment": {"EnvironmentVariables": variables}},
+         "Environment/EnvironmentVariables"),
+        ("AWS::Batch::JobDefinition",
+         lambda variables: {"ContainerProperties": {"Environment": variables}},
+         "ContainerProperties/Environment"),
+    ],
+)  # fmt: skip
+def test_lists_of_variables_are_read(places, kind, properties, place):
+    variables = [
+        {"Name": "MODE", "Value": "production"},
+        {"Name": "DB_PASSWORD", "Value": "hunter22"},
+        {"Name": "DB_PASSWORD", "Value": "app:password", "Type": "SECRETS_MANAGER"},
+        {"Name": "DB_PASSWORD", "ValueFrom": "x"},
+        "broken",
+    ]
+    found = places(SecretInEnvironment, {"R": {"Type": kind, "Properties": properties(variables)}})
+    assert found == [f"R/Properties/{place}/1/Value"]
+
+
+def test_the_message_says_what_to_do(findings):
+    [(_, message)] = findings(SecretInEnvironment, {"Resources": function("DB_PASSWORD", "hunter22")})
+    assert message.startswith("environment variable DB_PASSWORD of F holds a plain secret")
+    assert message.endswith("pass the secret's ARN and read it at run time")
