@@ -25,6 +25,7 @@ from archlib.units import format_duration
 
 _GIVEN = frozenset({"self", "stack", "name", "key"})
 _ENTRY = re.compile(r"^(\w+): ")
+_ROLE = re.compile(r":\w+:`~?(?:[\w.]+\.)?([^`]+)`")
 _PLAIN = (str, int, float, bool)
 
 
@@ -51,7 +52,7 @@ def settings_of(taken_by: Callable[..., Any], *, without: Collection[str] = ()) 
     """
     function: Any = vars(taken_by)["__init__"] if isinstance(taken_by, type) else taken_by
     hints = typing.get_type_hints(function)
-    described = describe(taken_by, "Args")
+    described = describe(taken_by)
     fields = {
         name: (hints[name], parameter.default)
         for name, parameter in inspect.signature(function).parameters.items()
@@ -76,7 +77,7 @@ def _dataclass_settings(kind: type) -> Any:
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
         fields[field.name] = (hints[field.name], inspect.Parameter.empty if default is dataclasses.MISSING else default)
-    return _model(f"{kind.__name__}Settings", (kind.__doc__ or "").split("\n")[0], fields, describe(kind, "Attributes"))
+    return _model(f"{kind.__name__}Settings", (kind.__doc__ or "").split("\n")[0], fields, describe(kind))
 
 
 def _model(name: str, doc: str, fields: Mapping[str, tuple[Any, Any]], described: Mapping[str, str]) -> Any:
@@ -163,17 +164,16 @@ Intrinsic = Annotated[Any, BeforeValidator(_intrinsic), WithJsonSchema({"type": 
 """An intrinsic function, such as ``!GetAtt OrdersTable.Arn``."""
 
 
-def describe(documented: Any, section: str) -> dict[str, str]:
-    """Return the entries of ``section`` (``Args``, ``Attributes``) of a Google-style docstring."""
-    lines = inspect.cleandoc(documented.__doc__ or "").split("\n")
+def describe(documented: Any) -> dict[str, str]:
+    """Return what a Google-style docstring says about each argument or attribute."""
     entries: dict[str, str] = {}
     current, inside = "", False
-    for line in lines:
-        if not line.startswith(" "):
-            inside = line == f"{section}:" if line.strip() else inside
+    for line in inspect.cleandoc(documented.__doc__ or "").split("\n"):
+        if line and not line.startswith(" "):
+            inside = line in {"Args:", "Attributes:"}
         elif inside and (entry := _ENTRY.match(line[4:])):
             current = entry[1]
-            entries[current] = line[4 + entry.end() :].strip()
+            entries.setdefault(current, line[4 + entry.end() :].strip())
         elif inside and current and line.strip():
             entries[current] += f" {line.strip()}"
-    return entries
+    return {name: _ROLE.sub(r"\1", text) for name, text in entries.items()}

@@ -23,6 +23,7 @@ from archlib.errors import ArchlibError, Problem, SettingsError, SourceError, Us
 
 M = TypeVar("M", bound=BaseModel)
 Path_ = tuple[str | int, ...]
+_SCALARS = (str, int, float, bool, type(None))
 
 
 class WaiverSettings(Settings):
@@ -209,32 +210,49 @@ def validate(
     try:
         return model.model_validate(content, context=context)
     except ValidationError as error:
-        problems = [_problem(model, details, source) for details in error.errors()]
+        by_place: dict[Path_, list[Any]] = {}
+        for details in error.errors():
+            path = tuple(part for part in details["loc"] if not _is_branch(part))
+            by_place.setdefault(path, []).append(details)
+        problems = [
+            Problem(
+                f"{'.'.join(map(str, (*source.prefix, *path)))}: {_message(model, path, found)}", source.origin(*path)
+            )
+            for path, found in by_place.items()
+        ]
         raise SettingsError(sorted(problems, key=lambda problem: problem.origin or Origin("", 0))) from None
 
 
-def _problem(model: type[BaseModel], details: Any, source: Source) -> Problem:
-    path: Path_ = tuple(part for part in details["loc"] if not _is_branch(part))
-    shown = ".".join(map(str, (*source.prefix, *path)))
-    origin = source.origin(*path)
+def _message(model: type[BaseModel], path: Path_, found: Sequence[Any]) -> str:
+    """Return what is wrong at ``path``; a union has one entry in ``found`` for each of its branches."""
+    details = found[0]
     match details["type"]:
         case "extra_forbidden":
             known = _known_keys(model, path[:-1])
             hint = nearest(str(path[-1]), known) or (f"; known are {', '.join(sorted(known))}" if known else "")
-            return Problem(f"{shown}: unknown key {path[-1]!r}{hint}", origin)
+            return f"unknown key {path[-1]!r}{hint}"
         case "missing":
-            return Problem(f"{shown}: must be set; add {path[-1]!r}", origin)
-        case "value_error":
-            return Problem(f"{shown}: {details['ctx']['error']}", origin)
+            return f"must be set; add {path[-1]!r}"
         case _:
-            message = details["msg"].replace("Input should be", "must be")
+            allowed = " or ".join(dict.fromkeys(_allowed(each) for each in found))
             given = details["input"]
-            got = (
-                f", got {given!r}"
-                if isinstance(given, (str, int, float, bool, type(None)))
-                else f", got a {type(given).__name__}"
+            if ", got " in allowed:
+                return allowed
+            return (
+                f"{allowed}, got {given!r}"
+                if isinstance(given, _SCALARS)
+                else f"{allowed}, got a {type(given).__name__}"
             )
-            return Problem(f"{shown}: {message}{got}", origin)
+
+
+def _allowed(details: Any) -> str:
+    if details["type"] == "value_error":
+        return str(details["ctx"]["error"])
+    return (
+        str(details["msg"])
+        .replace("Input should be", "must be")
+        .replace("valid dictionary or instance of", "mapping for")
+    )
 
 
 def _is_branch(part: Any) -> bool:

@@ -39,6 +39,7 @@ from archlib.components.network.vpc import Vpc
 from archlib.components.observability.alarm import Alarm
 from archlib.components.observability.dashboard import Dashboard
 from archlib.components.observability.tracing import Tracing
+from archlib.components.storage.access_logs import AccessLogs
 from archlib.components.storage.bucket import Bucket
 from archlib.core.app import App
 from archlib.core.assembly import nearest
@@ -85,9 +86,9 @@ class Serverless(Blueprint):
 
     Stacks, each depending on those above it::
 
-        foundation   the key and the access logs
+        foundation   the key
         network      the VPC, if something needs one
-        data         what holds state: tables, buckets, databases, queues, topics, buses, streams, user pools
+        data         what holds state: tables, buckets and their access logs, databases, queues, topics, user pools ...
         app          what runs: functions, state machines, APIs, rules, schedules, the firewall
         monitoring   alarms and the dashboard
 
@@ -118,6 +119,9 @@ class Serverless(Blueprint):
         self.code = app.stack("app", description=f"What {app.name} ({app.environment}) runs")
         self.monitoring = app.stack("monitoring", description=f"Alarms and dashboard of {app.name} ({app.environment})")
 
+        if settings.buckets:
+            # Scanners accept a log bucket only beside a bucket that logs to it.
+            AccessLogs.of(app, stack=self.data)
         self.tables: dict[str, Table] = self._each("tables", Table, self.data)
         self.buckets: dict[str, Bucket] = self._each("buckets", Bucket, self.data)
         self.queues: dict[str, Queue] = self._each("queues", Queue, self.data)
@@ -301,8 +305,7 @@ class Serverless(Blueprint):
                         self._http_route(http, chosen, route, leads)
                 self.code.output(f"{name}-url", http.url, f"Address of the API {name}")
 
-    def _rest_route(self, api: RestApi, chosen: RestApiSettings, route: str, leads: str | RestRouteSettings) -> None:
-        settings = RestRouteSettings(function=leads) if isinstance(leads, str) else leads
+    def _rest_route(self, api: RestApi, chosen: RestApiSettings, route: str, settings: RestRouteSettings) -> None:
         given = {key: getattr(settings, key) for key in ("function", "queue", "state_machine", "url")}
         given = {key: value for key, value in given.items() if value is not None}
         if len(given) != 1:
@@ -324,8 +327,7 @@ class Serverless(Blueprint):
         authorizer = self._authorizer(chosen, settings.authorizer) if settings.authorizer else None
         api.route(route, target, authorizer=authorizer, **settings.arguments())
 
-    def _http_route(self, api: HttpApi, chosen: HttpApiSettings, route: str, leads: str | HttpRouteSettings) -> None:
-        settings = HttpRouteSettings(function=leads) if isinstance(leads, str) else leads
+    def _http_route(self, api: HttpApi, chosen: HttpApiSettings, route: str, settings: HttpRouteSettings) -> None:
         if (settings.function is None) == (settings.url is None):
             got = "both" if settings.url else "none"
             raise WiringError(f"route {route!r}: must lead to one of function or url, got {got}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from archlib.blueprints.base import Settings
 from archlib.blueprints.derive import LocalPath, settings_of
@@ -94,6 +94,11 @@ class AuthorizerSettings(settings_of(LambdaAuthorizer, without=("name", "functio
     """For HTTP APIs, whom the tokens must be for."""
 
 
+def _function(value: Any) -> Any:
+    """Let the name of a function stand for the whole route."""
+    return {"function": value} if isinstance(value, str) else value
+
+
 class RestRouteSettings(settings_of(RestApi.route, without=("route", "target", "authorizer"))):
     """Where a route leads: to exactly one of the first four."""
 
@@ -135,7 +140,7 @@ class RestApiSettings(settings_of(RestApi, without=("authorizer",))):
     authorizers: Mapping[str, AuthorizerSettings] = Field(default_factory=dict)
     """Authorizers by name."""
 
-    routes: Mapping[str, str | RestRouteSettings]
+    routes: Mapping[str, Annotated[RestRouteSettings, BeforeValidator(_function)]]
     """Method and path -> a function's name, or more: ``{"GET /orders/{id}": orders}``."""
 
     firewall: str | None = None
@@ -151,7 +156,7 @@ class HttpApiSettings(settings_of(HttpApi, without=("authorizer",))):
     authorizers: Mapping[str, AuthorizerSettings] = Field(default_factory=dict)
     """Authorizers by name."""
 
-    routes: Mapping[str, str | HttpRouteSettings]
+    routes: Mapping[str, Annotated[HttpRouteSettings, BeforeValidator(_function)]]
     """Method and path -> a function's name, or more: ``{"GET /orders/{id}": orders}``."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -25,7 +27,7 @@ def starter(kind: type[Blueprint], app: str) -> str:
     lines = [
         f"# {(kind.__doc__ or kind.name).strip().splitlines()[0]}",
         "# Settings behind a '#' show their default or an example; remove the '#' to change one.",
-        "# yaml-language-server: $schema=./archlib.schema.json",
+        "# For completion in an editor: archlib schema --out archlib.schema.json",
         "",
     ]
     given: dict[str, Any] = {"blueprint": kind.name, "app": app, "environment": "dev"}
@@ -60,13 +62,19 @@ def _fields(model: type[BaseModel], given: Mapping[str, Any], indent: str) -> It
         elif nested is not None and keyed:
             yield f"{indent}{name}:"
             for key, entry in given[name].items():
-                yield f"{indent}{_INDENT}{key}:"
-                yield from _fields(nested, entry, indent + 2 * _INDENT)
+                if isinstance(entry, Mapping):
+                    yield f"{indent}{_INDENT}{key}:"
+                    yield from _fields(nested, entry, indent + 2 * _INDENT)
+                else:
+                    yield f"{indent}{_INDENT}{key}: {_value(entry)}"
         elif nested is not None and isinstance(given[name], Mapping):
             yield f"{indent}{name}:"
             yield from _fields(nested, given[name], indent + _INDENT)
+        elif isinstance(given[name], str) and "\n" in given[name]:
+            yield f"{indent}{name}: |"
+            yield from (f"{indent}{_INDENT}{line}" for line in given[name].splitlines())
         else:
-            yield from (f"{indent}{line}" for line in _dump({name: given[name]}))
+            yield f"{indent}{name}: {_value(given[name])}"
 
 
 def _example(name: str, field: FieldInfo) -> Iterator[str]:
@@ -117,19 +125,18 @@ def _comment(text: str | None, indent: str) -> Iterator[str]:
 
 
 def _value(value: Any) -> str:
-    return "\n".join(_dump(_plain(value), flow=True))
+    """Return ``value`` as YAML on one line."""
+    text = yaml.dump(_plain(value), default_flow_style=True, sort_keys=False, width=sys.maxsize, allow_unicode=True)
+    return text.removesuffix("\n...\n").rstrip("\n")
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, timedelta):
         return format_duration(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
-
-
-def _dump(value: Any, *, flow: bool = False) -> list[str]:
-    text = yaml.dump(value, default_flow_style=flow or None, sort_keys=False, width=_WIDTH, allow_unicode=True)
-    return [line for line in text.rstrip("\n").split("\n") if line != "..."]

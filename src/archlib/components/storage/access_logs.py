@@ -59,12 +59,9 @@ class AccessLogs(Component):
         self.admit("logging.s3.amazonaws.com", ("s3:PutObject",))
 
     @classmethod
-    def of(cls, app: App) -> AccessLogs:
-        """Return the bucket that keeps all access logs of ``app``, in the stack ``foundation``."""
-        return app.once(
-            "access-logs",
-            lambda: cls(app.stack("foundation", description="Encryption key and access logs"), "access-logs"),
-        )
+    def of(cls, app: App, *, stack: Stack | None = None) -> AccessLogs:
+        """Return the bucket for all access logs of ``app``, made in ``stack`` (or ``foundation``) the first time."""
+        return app.once("access-logs", lambda: cls(stack or app.stack("foundation"), "access-logs"))
 
     @property
     def arn(self) -> Value:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from cfnlint.template import Template
 
 from archlib.checks.rules.deploy._rule import Found, Rule
@@ -26,7 +24,7 @@ class ExportName(Rule):
             if not isinstance(export, dict) or "Name" not in export:
                 continue
             # outputs with different conditions may never exist at the same time
-            key = json.dumps(export["Name"], sort_keys=True, default=str), str(output.get("Condition"))
+            key = str(export["Name"]), str(output.get("Condition"))
             other = taken.setdefault(key, name)
             if other != name:
                 message = f"{other} has the same export name; choose another one"

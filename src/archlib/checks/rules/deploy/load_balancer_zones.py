@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from cfnlint.template import Template
 
 from archlib.checks.rules.deploy._read import named, resources
@@ -28,7 +26,7 @@ class LoadBalancerZones(Rule):
                 zone = subnet.get("AvailabilityZone") if subnet else None
                 if subnet is None or zone is None or subnet.condition is not None:
                     continue
-                other = zones.setdefault(json.dumps(zone, sort_keys=True, default=str), subnet.name)
+                other = zones.setdefault(str(zone), subnet.name)
                 if other != subnet.name:
                     message = f"{subnet.name} is in the same availability zone as {other}; use one subnet for each zone"
                     yield balancer.path("Subnets", index), message

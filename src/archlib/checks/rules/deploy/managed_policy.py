@@ -1,4 +1,4 @@
-"""E9120: ARNs of managed policies are such, and well-known AWS policies are where AWS has them."""
+"""E9120: well-known policies of AWS are where AWS has them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import resources
+from archlib.checks.rules.deploy._read import literal, resources
 from archlib.checks.rules.deploy._rule import Found, Rule
 
-_ARN = re.compile(r"arn:aws(-[a-z]+)*:iam::(aws|\d{12}):policy/((?:[\x21-\x2E\x30-\x7E]+/)*)([\w+=,.@-]{1,128})")
+_ARN = re.compile(r"arn:[^:]*:iam::aws:policy/((?:[\w-]+/)*)([^/]+)")
 # AWS policies by path; the list is not complete, and what is not on it is not judged
 _PATHS = {
     "service-role/": {
@@ -39,31 +39,22 @@ _RETIRED = {
 
 
 class ManagedPolicy(Rule):
-    """A managed policy cannot exist under the ARN given."""
+    """A managed policy of AWS does not exist under the ARN given."""
 
     id = "E9120"
-    shortdesc = "Managed policies are named by an ARN they can have"
+    shortdesc = "AWS managed policies are named by the ARN they have"
     description = (
         "Copy the ARN from the AWS managed policy reference; many policies for services are under service-role/."
     )
     source_url = "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html"
 
     def find(self, cfn: Template) -> Found:
-        """Yield each ARN that cannot be right."""
+        """Yield each ARN of a policy that AWS has elsewhere, or no longer."""
         for holder in resources(cfn, "AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group").values():
             for path, value in (*holder.find("ManagedPolicyArns", "*"), *holder.find("PermissionsBoundary")):
-                problem = _problem(value) if isinstance(value, str) and not value.startswith("{{resolve:") else ""
-                if problem:
-                    yield path, problem
-
-
-def _problem(arn: str) -> str:
-    """Return what is wrong, or nothing."""
-    parts = _ARN.fullmatch(arn)
-    if not parts:
-        return f"{arn} is not the ARN of a managed policy; use for example arn:aws:iam::aws:policy/ReadOnlyAccess"
-    _, owner, path, name = parts.groups()
-    if owner != "aws":
-        return ""
-    right = _RETIRED.get(name) or (_HOME.get(name, path) + name)
-    return f"AWS has no policy {path}{name}; use {right}" if right != path + name else ""
+                arn = _ARN.fullmatch(literal(value, unknown="?") or "")
+                if arn:
+                    given = arn[1] + arn[2]
+                    right = _RETIRED.get(arn[2]) or _HOME.get(arn[2], arn[1]) + arn[2]
+                    if right != given:
+                        yield path, f"AWS has no managed policy {given}; use {right}"

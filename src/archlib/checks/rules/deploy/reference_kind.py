@@ -28,10 +28,11 @@ _NOT_ARN = {
     "AWS::SQS::Queue": {"", "QueueName", "QueueUrl"},
     "AWS::StepFunctions::StateMachine": {"Name"},
 }
+# cfn-lint looks at the other properties itself
 _NEEDS_ARN = {
     "AWS::CloudWatch::Alarm": ("AlarmActions.*", "OKActions.*", "InsufficientDataActions.*"),
     "AWS::ECS::Service": ("LoadBalancers.*.TargetGroupArn",),
-    "AWS::Events::Rule": ("RoleArn", "Targets.*.Arn", "Targets.*.DeadLetterConfig.Arn", "Targets.*.RoleArn"),
+    "AWS::Events::Rule": ("Targets.*.Arn", "Targets.*.DeadLetterConfig.Arn"),
     "AWS::IAM::Role": ("ManagedPolicyArns.*", "PermissionsBoundary"),
     "AWS::Lambda::EventInvokeConfig": (
         "DestinationConfig.OnFailure.Destination",
@@ -40,27 +41,23 @@ _NEEDS_ARN = {
     "AWS::Lambda::EventSourceMapping": ("DestinationConfig.OnFailure.Destination", "EventSourceArn"),
     "AWS::Lambda::Function": ("DeadLetterConfig.TargetArn", "Role"),
     "AWS::Lambda::Permission": ("SourceArn",),
-    "AWS::Logs::SubscriptionFilter": ("DestinationArn", "RoleArn"),
-    "AWS::Pipes::Pipe": ("RoleArn", "Source", "Target"),
+    "AWS::Logs::SubscriptionFilter": ("DestinationArn",),
+    "AWS::Pipes::Pipe": ("Source", "Target"),
     "AWS::S3::Bucket": (
         "NotificationConfiguration.LambdaConfigurations.*.Function",
         "NotificationConfiguration.QueueConfigurations.*.Queue",
         "NotificationConfiguration.TopicConfigurations.*.Topic",
         "ReplicationConfiguration.Role",
     ),
-    "AWS::SNS::Subscription": ("TopicArn",),
     "AWS::SNS::TopicPolicy": ("Topics.*",),
     "AWS::SQS::Queue": ("RedrivePolicy.deadLetterTargetArn",),
-    "AWS::Scheduler::Schedule": ("Target.Arn", "Target.DeadLetterConfig.Arn", "Target.RoleArn"),
-    "AWS::StepFunctions::StateMachine": ("RoleArn",),
+    "AWS::Scheduler::Schedule": ("Target.Arn", "Target.DeadLetterConfig.Arn"),
 }
 _NEEDS_REF = {
     "AWS::IAM::InstanceProfile": ("Roles.*",),
     "AWS::IAM::ManagedPolicy": ("Roles.*",),
     "AWS::IAM::Policy": ("Roles.*",),
     "AWS::IAM::RolePolicy": ("RoleName",),
-    "AWS::Logs::MetricFilter": ("LogGroupName",),
-    "AWS::Logs::SubscriptionFilter": ("LogGroupName",),
     "AWS::S3::BucketPolicy": ("Bucket",),
     "AWS::SQS::QueuePolicy": ("Queues.*",),
 }

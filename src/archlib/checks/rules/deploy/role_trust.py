@@ -51,7 +51,7 @@ def _trusted(role: Resource) -> set[str] | None:
     services: set[str] = set()
     for statement in items(document["Statement"]):
         principal = statement.get("Principal")
-        if not isinstance(principal, dict) or any(key.startswith("Fn::") for key in principal):
+        if not isinstance(principal, dict) or any(str(key).startswith("Fn::") for key in principal):
             return None  # missing, everybody, or a function
         names = items(principal.get("Service", []))
         if not all(isinstance(name, str) for name in names) or "*" in items(principal.get("AWS")):

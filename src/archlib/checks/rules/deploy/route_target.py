@@ -22,5 +22,5 @@ class RouteTarget(Rule):
         """Yield each route without target."""
         for route in resources(cfn, "AWS::EC2::Route").values():
             keys = set(route.properties) - _NOT_TARGETS
-            if not any(key.startswith("Fn::") or list(route.find(key)) for key in keys):
+            if not any(str(key).startswith("Fn::") or list(route.find(key)) for key in keys):
                 yield route.path(), f"route {route.name} leads nowhere; add GatewayId, NatGatewayId or another target"

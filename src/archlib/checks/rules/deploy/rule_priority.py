@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from cfnlint.template import Template
 
 from archlib.checks.rules.deploy._read import number, resources
@@ -25,7 +23,7 @@ class RulePriority(Rule):
             priority = number(rule.get("Priority"))
             if priority is None:
                 continue
-            listener = json.dumps(rule.get("ListenerArn"), sort_keys=True, default=str)
+            listener = str(rule.get("ListenerArn"))
             # two rules with different conditions may never exist at the same time
             other = taken.setdefault((listener, priority, str(rule.condition)), rule.name)
             if other != rule.name:

@@ -15,10 +15,10 @@ _NESTED = ("Branches", "Iterator", "ItemProcessor")
 
 
 class StateTransition(Rule):
-    """A state machine starts at, or goes to, a state it does not have."""
+    """A state machine goes to a state it does not have."""
 
     id = "E9126"
-    shortdesc = "StartAt, Next and Default name existing states"
+    shortdesc = "Next and Default name existing states"
     description = "Correct the name, or add the state at the same level."
     source_url = "https://docs.aws.amazon.com/step-functions/latest/dg/statemachine-structure.html"
 
@@ -50,16 +50,16 @@ def _wrong(definition: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
         if not isinstance(level, dict) or (path and not set(path[-2:]) & set(_NESTED)):
             continue
         states = level.get("States")
-        if not isinstance(states, dict) or any("${" in name or name.startswith("Fn::") for name in states):
+        if not isinstance(states, dict) or any("${" in str(name) or str(name).startswith("Fn::") for name in states):
             continue
-        for at, goal in _goals(level, states):
+        for at, goal in _goals(states):
             if isinstance(goal, str) and goal not in states and "${" not in goal:
                 message = f"{at[-1]} names {goal}, there is no such state; correct it, or add the state"
                 yield (*path, *at), message
 
 
-def _goals(level: dict[str, Any], states: dict[str, Any]) -> Iterator[Place]:
-    yield ("StartAt",), level.get("StartAt", {})
+def _goals(states: dict[str, Any]) -> Iterator[Place]:
+    """Yield where each state goes, with its path."""
     for name, state in states.items():
         if not isinstance(state, dict):
             continue

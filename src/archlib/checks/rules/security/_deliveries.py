@@ -34,6 +34,7 @@ class _Edge:
     type: str
     parents: tuple[str, ...]
     key: str
+    """``*`` for each key."""
     service: str
     unless: str = ""
     """Key beside it: with this, the service delivers with a role and needs no permission of the target."""
@@ -47,7 +48,7 @@ _EDGES = (
     _Edge("AWS::CloudWatch::Alarm", (), "AlarmActions", "cloudwatch"),
     _Edge("AWS::CloudWatch::Alarm", (), "OKActions", "cloudwatch"),
     _Edge("AWS::CloudWatch::CompositeAlarm", (), "AlarmActions", "cloudwatch"),
-    _Edge("AWS::Cognito::UserPool", (), "LambdaConfig", "cognito-idp"),
+    _Edge("AWS::Cognito::UserPool", ("LambdaConfig",), "*", "cognito-idp"),
     _Edge("AWS::ElasticLoadBalancingV2::TargetGroup", ("Targets", "*"), "Id", "elasticloadbalancing"),
     _Edge("AWS::Events::Rule", ("Targets", "*"), "Arn", "events", unless="RoleArn"),
     _Edge("AWS::Events::Rule", ("Targets", "*", "DeadLetterConfig"), "Arn", "events"),
@@ -73,9 +74,10 @@ def deliveries(cfn: Template, *kinds: str) -> Iterator[Delivery]:
             for path, parent in resource.find(*edge.parents):
                 if not isinstance(parent, dict) or (edge.unless and edge.unless in parent):
                     continue
-                for at, value in entries(parent.get(edge.key), (*path, edge.key)):
-                    for name in sorted({roots.get(name, name) for name in mentions(value)} & targets.keys()):
-                        yield Delivery(edge.service, resource.name, at, value, targets[name])
+                for key in parent if edge.key == "*" else (edge.key,):
+                    for at, value in entries(parent.get(key), (*path, key)):
+                        for name in sorted({roots.get(name, name) for name in mentions(value)} & targets.keys()):
+                            yield Delivery(edge.service, resource.name, at, value, targets[name])
 
 
 def aliases(cfn: Template) -> dict[str, str]:

@@ -18,7 +18,7 @@ RULES = {rule.id: rule for rule in deploy.RULES}
 DATA = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text(encoding="utf-8"))
 CASES: list[dict[str, str]] = DATA["cases"]
 WEIRD: list[Any] = [
-    None, 1, "text", [], ["x"], {}, {"Ref": 1}, {"Ref": "AWS::NoValue"}, {"Fn::If": 1}, {"Fn::GetAtt": [1]},
+    None, 1, "text", [], ["x"], {}, {1: 2}, {"Ref": 1}, {"Ref": "AWS::NoValue"}, {"Fn::If": 1}, {"Fn::GetAtt": [1]},
 ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ WIRINGS = [
     ("AWS::ApiGateway::Authorizer", {"AuthorizerUri": {"Fn::Sub": URI}}, "AuthorizerUri", "apigateway"),
     ("AWS::ApiGatewayV2::Integration", {"IntegrationUri": ARN}, "IntegrationUri", "apigateway"),
     ("AWS::CloudWatch::Alarm", {"AlarmActions": [ARN]}, "AlarmActions/0", "lambda.alarms.cloudwatch"),
-    ("AWS::Cognito::UserPool", {"LambdaConfig": {"PreSignUp": ARN}}, "LambdaConfig", "cognito-idp"),
+    ("AWS::Cognito::UserPool", {"LambdaConfig": {"PreSignUp": ARN}}, "LambdaConfig/PreSignUp", "cognito-idp"),
     ("AWS::SecretsManager::RotationSchedule", {"RotationLambdaARN": ARN}, "RotationLambdaARN", "secretsmanager"),
     ("AWS::Logs::SubscriptionFilter", {"DestinationArn": ARN}, "DestinationArn", "logs"),
 ]  # fmt: skip

@@ -50,7 +50,8 @@ def test_the_missing_actions_are_named(findings):
     resources = {**RULE, **queue({"Ref": "K"}), **key(lets("events.amazonaws.com", ["kms:Decrypt"]))}
     [(_, message)] = findings(KeyForService, {"Resources": resources})
     assert message == (
-        "W delivers to Q as events, but K does not let it; allow kms:GenerateDataKey to events.amazonaws.com in KeyPolicy"
+        "W delivers to Q as events, but K does not let it; "
+        "allow kms:GenerateDataKey to events.amazonaws.com in KeyPolicy"
     )
 
 
