@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 from archlib.core.app import App
 from archlib.core.origin import at
@@ -33,8 +45,46 @@ class Settings(BaseModel):
     """Settings of a blueprint: frozen, and unknown keys are refused."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, coerce_numbers_to_str=True
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        coerce_numbers_to_str=True,
+        # Most models are only ever parts of another one: each is compiled once, with the whole.
+        defer_build=True,
     )
+
+    @classmethod
+    def describe(cls) -> dict[str, str]:
+        """Return what each setting is: the text below it in its class, or what it was derived from.
+
+        Pydantic could read these texts when the classes are made; but that costs every synthesis more time than all
+        else, and only the JSON Schema and starter files need them.
+        """
+        described = {name: field.description for name, field in cls.model_fields.items() if field.description}
+        for kind in reversed(cls.__mro__):
+            if issubclass(kind, Settings) and "takes" not in vars(kind):
+                described |= _texts(kind)
+        return {name: described[name] for name in cls.model_fields if name in described}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in cls.describe().items():
+            properties.get(name, {}).setdefault("description", text)
+        return schema
+
+
+@cache
+def _texts(kind: type[Settings]) -> dict[str, str]:
+    """Return the texts that stand below the fields of ``kind``."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    texts: dict[str, str] = {}
+    for field, text in pairwise(definition.body if isinstance(definition, ast.ClassDef) else ()):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                texts[name] = inspect.cleandoc(words)
+    return texts
 
 
 class Blueprint:

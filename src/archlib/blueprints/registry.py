@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import entry_points
 
 from archlib.blueprints.base import Blueprint
 from archlib.core.assembly import nearest
@@ -19,6 +18,8 @@ BUILT_IN = {
 
 def names() -> dict[str, str]:
     """Return the known blueprints and what each is for."""
+    from importlib.metadata import entry_points  # noqa: PLC0415  (slow, and not needed for our own)
+
     added = {entry.name: f"from {entry.module}" for entry in entry_points(group=GROUP)}
     return {**added, **{name: purpose for name, (_, purpose) in BUILT_IN.items()}}
 
@@ -33,6 +34,8 @@ def blueprint(name: str) -> type[Blueprint]:
         module, _, attribute = BUILT_IN[name][0].partition(":")
         found: type[Blueprint] = getattr(import_module(module), attribute)
         return found
+    from importlib.metadata import entry_points  # noqa: PLC0415  (slow, and not needed for our own)
+
     for entry in entry_points(group=GROUP, name=name):
         loaded: type[Blueprint] = entry.load()
         return loaded

@@ -272,10 +272,8 @@ class Serverless(Blueprint):
                     function.consume(self.find(source, *_SOURCES)[1], Consumption(**consumption.arguments()))
             if chosen.on_success:
                 with self.at("functions", name, "on_success"):
-                    kind, target = self.find(chosen.on_success, "queues", "topics", "buses", "functions")
-                    verb = "invokes" if kind == "functions" else "sends_to"
-                    function.connect(getattr(target, _VERBS[verb][kind])())
-                    function.on_async(success=target.arn)
+                    _, target = self.find(chosen.on_success, "queues", "topics", "buses", "functions")
+                    function.on_async(success=target)
 
     def _bindings(self, chosen: Uses, verb: str) -> Iterator[Binding]:
         for reference in getattr(chosen, verb):

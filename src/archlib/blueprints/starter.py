@@ -11,10 +11,9 @@ from datetime import timedelta
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from archlib.blueprints.base import Blueprint
+from archlib.blueprints.base import Blueprint, Settings
 from archlib.blueprints.load import Document
 from archlib.units import format_duration
 
@@ -31,8 +30,9 @@ def starter(kind: type[Blueprint], app: str) -> str:
         "",
     ]
     given: dict[str, Any] = {"blueprint": kind.name, "app": app, "environment": "dev"}
+    described = Document.describe()
     for name, field in Document.model_fields.items():
-        lines.extend(_comment(field.description, ""))
+        lines.extend(_comment(described.get(name), ""))
         if name == "settings":
             lines.append("settings:")
             lines.extend(_fields(kind.Settings, kind.starter, _INDENT))
@@ -52,10 +52,11 @@ _EXAMPLES = {
 }
 
 
-def _fields(model: type[BaseModel], given: Mapping[str, Any], indent: str) -> Iterator[str]:
+def _fields(model: type[Settings], given: Mapping[str, Any], indent: str) -> Iterator[str]:
     """Yield every field of ``model``: the given ones as they are, the others commented out."""
+    described = model.describe()
     for name, field in model.model_fields.items():
-        yield from _comment(field.description, indent)
+        yield from _comment(described.get(name), indent)
         nested, keyed = _nested(field.annotation)
         if name not in given:
             yield from (f"{indent}# {line}" for line in _example(name, field))
@@ -88,15 +89,16 @@ def _example(name: str, field: FieldInfo) -> Iterator[str]:
     if keyed:
         yield f"{_INDENT}my-{name.removesuffix('s').replace('_', '-')}:"
         indent = 2 * _INDENT
+    described = nested.describe()
     for inner_name, inner in nested.model_fields.items():
-        yield from _comment(inner.description, indent)
+        yield from _comment(described.get(inner_name), indent)
         yield from (f"{indent}{line}" for line in _example(inner_name, inner))
 
 
-def _nested(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+def _nested(annotation: Any) -> tuple[type[Settings] | None, bool]:
     """Return the settings class inside ``annotation``, and whether it stands behind names."""
     origin, arguments = get_origin(annotation), get_args(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
         return annotation, False
     if origin is Annotated:
         return _nested(arguments[0])

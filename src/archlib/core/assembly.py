@@ -182,7 +182,7 @@ def _renew(unit: _Unit) -> None:
     for title, following in unit.collect(lambda stack: stack.renewed).items():
         content = []
         for name in following:
-            properties = resources[name].get("Properties", {})
+            properties = resources.get(name, {}).get("Properties", {})
             content.append((name, {key: value for key, value in properties.items() if key != "Tags"}))
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
         unit.renamed[title] = title + digest

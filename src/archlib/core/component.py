@@ -54,7 +54,6 @@ class Component:
 
     def add(self, resource: R, *, stateful: bool = False) -> R:
         """Add ``resource`` to this component's stack and return it; see :meth:`Stack.add`."""
-        self.stack.owners[str(resource.title)] = self
         return self.stack.add(resource, stateful=stateful)
 
     def ref(self, role: str = "") -> Ref:

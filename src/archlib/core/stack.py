@@ -15,7 +15,6 @@ from archlib.errors import Problem, SettingsError
 
 if TYPE_CHECKING:
     from archlib.core.app import App
-    from archlib.core.component import Component
 
 R = TypeVar("R", bound=AWSObject)
 Removal = Literal["Retain", "Delete"]
@@ -56,7 +55,6 @@ class Stack:
         self.physical_name = stack_name(app.name, app.environment, name)
         self.template = Template(Description=description or f"{pascal(name)} of {app.name} ({app.environment})")
         self.origins: dict[str, Origin] = {}
-        self.owners: dict[str, Component] = {}
         self.permissions: dict[str, list[Permission]] = {}
         self.assets: dict[str, Asset] = {}
         self.renewed: dict[str, Sequence[str]] = {}

@@ -293,3 +293,48 @@ def test_the_bytes_depend_on_nothing_else(tmp_path: Path) -> None:
 
     assert len(outputs) == 1
     assert json.loads(outputs.pop())
+
+
+def renewed(*, value: str = "one", layout: Layout = "layered") -> App:
+    app = App("shop", "test", layout=layout, tags={"value": value})
+    data, code = Stack(app, "data"), Stack(app, "code")
+    data.add(ssm.Parameter("Content", Type="String", Value="one"))
+    data.add(sqs.Queue("Copy"))
+    data.renew("Copy", ["Content"])
+    where = Join(",", [Ref("Copy"), GetAtt("Copy", "Arn"), Sub("${Copy.QueueName}")])
+    data.add(ssm.Parameter("Address", Type="String", Value=where))
+    code.add(ssm.Parameter("Far", Type="String", Value=Ref("Copy"), DependsOn="Copy"))
+    return app
+
+
+@pytest.mark.parametrize("layout", ["layered", "single"])
+def test_what_cannot_be_updated_gets_an_id_that_follows_its_content(layout: Layout) -> None:
+    def assembled(value: str) -> tuple[str, dict[str, Any]]:
+        app = renewed(layout=layout)
+        app.override("Content", "Properties.Value", value)
+        app.waive("Copy", "W9999", reason="for the test of waivers")
+        made = app.assemble()
+        resources = {name: node for stack in made for name, node in stack.template["Resources"].items()}
+        (copy,) = (name for name, node in resources.items() if node["Type"] == "AWS::SQS::Queue")
+        assert [waiver.resource for stack in made for waiver in stack.waivers] == [copy]
+        assert all(stack.origins[name].file == __file__ for stack in made for name in stack.template["Resources"])
+        return copy, resources
+
+    one, resources = assembled("one")
+    other, _ = assembled("other")
+
+    assert one.startswith("Copy")
+    assert one != other
+    assert resources["Address"]["Properties"]["Value"]["Fn::Join"][1] == [
+        {"Ref": one},
+        {"Fn::GetAtt": [one, "Arn"]},
+        {"Fn::Sub": ["${CopyQueueName}", {"CopyQueueName": {"Fn::GetAtt": [one, "QueueName"]}}]},
+    ]
+    assert resources["Far"]["Properties"]["Value"] == {"Ref": one}
+    assert resources["Far"].get("DependsOn") == (one if layout == "single" else None)
+
+
+def test_tags_do_not_renew() -> None:
+    assert [stack.template["Resources"].keys() for stack in renewed(value="one").assemble()] == [
+        stack.template["Resources"].keys() for stack in renewed(value="other").assemble()
+    ]

@@ -31,6 +31,14 @@ def check_function(check: Check, field: str, target: Target) -> None:
     check.that(kind == "AWS::Lambda::Function", field, "a Lambda function", kind)
 
 
+def check_authorizer(check: Check, authorizer: object, *kinds: type) -> None:
+    """Note that ``authorizer`` is nothing an API can ask; it must never end as a public route."""
+    check.that(
+        authorizer in ("iam", "none") or isinstance(authorizer, kinds),
+        "authorizer", f"'iam', 'none' or {' or '.join(kind.__name__ for kind in kinds)}", authorizer,
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class CognitoAuthorizer:
     """Lets the users of Cognito user pools call a REST API, with a token in the header ``Authorization``.

@@ -7,7 +7,7 @@ from typing import Literal
 
 from troposphere import apigatewayv2
 
-from archlib.components.apis.authorizers import Authorizers, JwtAuthorizer, LambdaAuthorizer
+from archlib.components.apis.authorizers import Authorizers, JwtAuthorizer, LambdaAuthorizer, check_authorizer
 from archlib.components.apis.cors import Cors
 from archlib.components.apis.integrations import HttpUrl, LambdaProxy, milliseconds
 from archlib.components.apis.routes import METHODS, Route, Routes, invocation_arn
@@ -83,6 +83,7 @@ class HttpApi(Component):
                 stage_name == _DEFAULT_STAGE or all(char.isalnum() or char in "-_" for char in stage_name or "."),
                 "stage_name", "$default, or letters, digits, - and _", stage_name,
             )  # fmt: skip
+            check_authorizer(check, authorizer, JwtAuthorizer, LambdaAuthorizer)
             throttle.check(check, "throttle")
             if cors is not None:
                 cors.check(check)
@@ -153,6 +154,7 @@ class HttpApi(Component):
         authorizer = authorizer or self._default_authorizer
         with self.checking() as check:
             integration.check(check)
+            check_authorizer(check, authorizer, JwtAuthorizer, LambdaAuthorizer)
             check.that(
                 not scopes or isinstance(authorizer, JwtAuthorizer),
                 "scopes", "empty without a JWT authorizer", list(scopes),

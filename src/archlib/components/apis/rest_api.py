@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from troposphere import Ref, apigateway
 
-from archlib.components.apis.authorizers import Authorizers, CognitoAuthorizer, LambdaAuthorizer
+from archlib.components.apis.authorizers import Authorizers, CognitoAuthorizer, LambdaAuthorizer, check_authorizer
 from archlib.components.apis.cors import Cors
 from archlib.components.apis.integrations import HttpUrl, Integration, LambdaProxy
 from archlib.components.apis.logging_role import ApiLogging
@@ -110,6 +110,7 @@ class RestApi(Component):
         self._throttle = throttle or Throttle()
         self._plan = usage_plan or UsagePlan()
         with self.checking() as check:
+            check_authorizer(check, authorizer, CognitoAuthorizer, LambdaAuthorizer)
             check.one_of("endpoint", endpoint, _ENDPOINTS)
             check.that(
                 (endpoint == "private") == bool(vpc_endpoints),
@@ -164,7 +165,7 @@ class RestApi(Component):
         )
         self._add_deployment()
         self._add_stage(canary)
-        self._add_logs(access_log, log_retention_days, key or Key.of(stack.app), account=account_logging_role)
+        self._add_logs(access_log, log_retention_days, key, account=account_logging_role)
         self._add_usage_plan()
         if cors is not None and len(cors.origins) == 1:
             self._add_error_responses(cors.origins[0])
@@ -233,7 +234,7 @@ class RestApi(Component):
             setting.CacheTtlInSeconds = seconds(ttl)
         return setting
 
-    def _add_logs(self, access_log: Value | None, days: int, key: Key, *, account: bool) -> None:
+    def _add_logs(self, access_log: Value | None, days: int, key: Key | None, *, account: bool) -> None:
         if access_log is None:
             access_log = LogGroup(self.stack, f"{self.name}-access", retention_days=days, key=key).arn
         self.stage_resource.AccessLogSetting = apigateway.AccessLogSetting(
@@ -337,6 +338,7 @@ class RestApi(Component):
         authorizer = authorizer or self._default_authorizer
         with self.checking() as check:
             integration.check(check)
+            check_authorizer(check, authorizer, CognitoAuthorizer, LambdaAuthorizer)
             check.that(
                 parsed.method != "OPTIONS" or self._cors is None, "route", "none for OPTIONS, which cors answers", route
             )

@@ -344,7 +344,6 @@ class Function(Component):
         stack = (service != "sns" and self.stack.app.home(source)) or self.stack
         permission = stack.template.resources.get(title)
         if permission is None:
-            stack.owners[title] = self
             permission = stack.add(
                 awslambda.Permission(
                     title,

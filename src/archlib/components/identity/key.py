@@ -69,7 +69,10 @@ class Key(Component):
     def of(cls, app: App) -> Key:
         """Return the key that everything in ``app`` uses unless told otherwise, in the stack ``foundation``."""
         return app.once(
-            "key", lambda: cls(app.stack("foundation", description=f"Encryption key of {app.name} ({app.environment})"), "app")
+            "key",
+            lambda: cls(
+                app.stack("foundation", description=f"Encryption key of {app.name} ({app.environment})"), "app"
+            ),
         )
 
     @property

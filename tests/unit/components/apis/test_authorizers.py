@@ -40,14 +40,14 @@ def test_a_user_pool_lets_its_users_call_a_rest_api(stack: Stack, function: Func
 
 
 @pytest.mark.parametrize(
-    ("token", "kind", "query", "source"),
+    ("token", "query", "kind_and_source"),
     [
-        (False, "REQUEST", ("tenant",), "method.request.header.X-Token,method.request.querystring.tenant"),
-        (True, "TOKEN", (), "method.request.header.X-Token"),
+        (False, ("tenant",), ("REQUEST", "method.request.header.X-Token,method.request.querystring.tenant")),
+        (True, (), ("TOKEN", "method.request.header.X-Token")),
     ],
 )
 def test_a_function_decides_for_a_rest_api(
-    stack: Stack, function: Function, rendered: Rendered, token: bool, kind: str, query: Any, source: str
+    stack: Stack, function: Function, rendered: Rendered, *, token: bool, query: Any, kind_and_source: Any
 ) -> None:
     gate = LambdaAuthorizer(
         "gate", function, headers=("X-Token",), query=query, token=token, cache=timedelta(minutes=1)
@@ -57,7 +57,7 @@ def test_a_function_decides_for_a_rest_api(
     made = rendered()
     authorizer = made["ShopGateAuthorizer"]["Properties"]
 
-    assert (authorizer["Type"], authorizer["IdentitySource"]) == (kind, source)
+    assert (authorizer["Type"], authorizer["IdentitySource"]) == kind_and_source
     assert authorizer["AuthorizerResultTtlInSeconds"] == 60
     assert made["ShopGetOrdersMethod"]["Properties"]["AuthorizationType"] == "CUSTOM"
     permission = made["OrdersFromShopGateAuthorizerPermission"]["Properties"]
@@ -123,7 +123,7 @@ def test_refuses_an_authorizer_that_cannot_work(
 def test_only_a_function_can_decide(stack: Stack, function: Function) -> None:
     api = RestApi(stack, "shop", authorizer=LambdaAuthorizer("gate", Queue(stack, "jobs")))
 
-    with pytest.raises(SettingsError, match="authorizer.function must be a Lambda function, got 'AWS::SQS::Queue'"):
+    with pytest.raises(SettingsError, match=r"authorizer.function must be a Lambda function, got 'AWS::SQS::Queue'"):
         api.route("GET /orders", function)
 
 
@@ -140,5 +140,5 @@ def test_refuses_tokens_of_anybody(stack: Stack, function: Function, authorizer:
 
 
 def test_refuses_no_user_pool(stack: Stack, function: Function) -> None:
-    with pytest.raises(SettingsError, match="authorizer.user_pools must be at least one ARN"):
+    with pytest.raises(SettingsError, match=r"authorizer.user_pools must be at least one ARN"):
         RestApi(stack, "shop", authorizer=CognitoAuthorizer("people", [])).route("GET /orders", function)

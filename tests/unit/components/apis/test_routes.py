@@ -41,13 +41,15 @@ def test_knows_its_parameters() -> None:
 )
 def test_refuses_what_is_no_route(routes: Routes, text: str) -> None:
     assert parse_route(text) is None
-    with pytest.raises(SettingsError, match="rest api 'shop': route .* must be a path behind one of ANY, DELETE"):
+    with pytest.raises(SettingsError, match=r"rest api 'shop': route .* must be a path behind one of ANY, DELETE"):
         routes.add(text)
 
 
 def test_a_route_is_unique_and_the_error_names_both_places(routes: Routes) -> None:
     routes.add("GET /orders")
-    with pytest.raises(SettingsError, match=r"'GET /orders' must be unique, but \S*test_routes\.py:\d+ has it") as caught:
+    with pytest.raises(
+        SettingsError, match=r"'GET /orders' must be unique, but \S*test_routes\.py:\d+ has it"
+    ) as caught:
         routes.add("GET /orders")
 
     origin = caught.value.problems[0].origin

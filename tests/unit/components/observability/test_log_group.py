@@ -10,6 +10,7 @@ from archlib import App, Stack
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
 from archlib.components.observability.log_group import LogGroup
+from archlib.core.values import encode
 from archlib.errors import SettingsError
 
 Rendered = Callable[[], dict[str, Any]]
@@ -87,3 +88,11 @@ def test_events_are_counted_as_a_metric(
 def test_a_metric_has_a_kebab_case_name(stack: Stack) -> None:
     with pytest.raises(SettingsError, match="metric 'Failed Logins': name must be kebab-case"):
         LogGroup(stack, "audit").metric("Failed Logins", pattern="ERROR")
+
+
+def test_its_arn_names_the_group_and_not_its_streams(stack: Stack) -> None:
+    text = json.dumps(encode(LogGroup(stack, "audit").arn))
+
+    assert "log-group:" in text
+    assert "AuditLogGroup" in text
+    assert ":*" not in text

@@ -9,8 +9,16 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Path, Place, Resource, find, named, resources
+from archlib.checks.rules.deploy._read import Path, Place, Resource, each, find, named, resources
 
+_HOLDERS = ("AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::User")
+_DOCUMENTS = (
+    "AWS::IAM::GroupPolicy",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Policy",
+    "AWS::IAM::RolePolicy",
+    "AWS::IAM::UserPolicy",
+)
 _ATTACHED = {
     "AWS::IAM::Policy": "Roles",
     "AWS::IAM::ManagedPolicy": "Roles",
@@ -26,8 +34,7 @@ def items(value: Any) -> list[Any]:
 def statements(document: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Yield each statement ``document`` can have, with its path."""
     for at, value in find(document, path, "Statement"):
-        places: Iterator[Place] | list[Place] = find(value, at, "*") if isinstance(value, list) else [(at, value)]
-        for place, statement in places:
+        for place, statement in each(value, at):
             if isinstance(statement, dict) and "Effect" in statement:
                 yield place, statement
 
@@ -51,18 +58,28 @@ def covers(statement: dict[str, Any], action: str) -> bool:
     )
 
 
+def identity_statements(cfn: Template) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield each statement of the policies of roles, users and groups, with its path."""
+    for policy in resources(cfn, *_DOCUMENTS, *_HOLDERS).values():
+        for path, document in inline(policy) if policy.type in _HOLDERS else policy.find("PolicyDocument"):
+            yield from statements(document, path)
+
+
 def inline(role: Resource) -> Iterator[Place]:
     """Yield each document among the role's own ``Policies``."""
     return role.find("Policies", "*", "PolicyDocument")
 
 
 def attached(cfn: Template, *types: str) -> dict[str, list[Resource]]:
-    """Return the policies of these types (all, without types) that are attached to each role of the template."""
+    """Return the policies of these types (all, without types) that are attached to each role of the template.
+
+    Those attached to what cannot be told are under the empty name.
+    """
     roles = resources(cfn, "AWS::IAM::Role")
     found = defaultdict(list)
     for policy in resources(cfn, *(types or _ATTACHED)).values():
-        key = _ATTACHED[policy.type]
-        for _, value in policy.find(key, "*") if key == "Roles" else policy.find(key):
-            if role := named(value, roles):
-                found[role.name].append(policy)
+        for path, value in policy.find(_ATTACHED[policy.type]):
+            for _, item in each(value, path):
+                role = named(item, roles)
+                found[role.name if role else ""].append(policy)
     return found

@@ -93,6 +93,11 @@ def find(value: Any, path: Path, *keys: str) -> Iterator[Place]:
             yield from find(branch[keys[0]], (*at, keys[0]), *keys[1:])
 
 
+def each(value: Any, path: Path) -> Iterator[Place]:
+    """Yield each item ``value`` can have, or ``value`` itself where one item stands for the list."""
+    yield from find(value, path, "*") if isinstance(value, list) else branches(value, path)
+
+
 def walk(value: Any, path: Path) -> Iterator[Place]:
     """Yield ``value`` and everything below it."""
     stack = [(path, value)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 from cfnlint.data import AdditionalSpecs
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._policies import inline, items, statements
-from archlib.checks.rules.deploy._read import Path, literal, resources, target
+from archlib.checks.rules.deploy._policies import identity_statements, items
+from archlib.checks.rules.deploy._read import literal, resources, target
 from archlib.checks.rules.deploy._rule import Found, Rule
 
 # the service in the ARN of resources; all references to them in a policy are meant to be their ARN
@@ -45,7 +44,7 @@ class ActionResource(Rule):
     def find(self, cfn: Template) -> Found:
         """Yield each action that none of the resources is for."""
         known = {name: _SERVICES[resource.type] for name, resource in resources(cfn, *_SERVICES).items()}
-        for path, statement in _statements(cfn):
+        for path, statement in identity_statements(cfn):
             if "Resource" not in statement:
                 continue
             services = {_service(value, known) for value in items(statement["Resource"])}
@@ -62,15 +61,6 @@ class ActionResource(Rule):
                     f"{', '.join(misplaced)} cannot apply to resources of {given}; give them resources of their own"
                 )
                 yield (*path, "Action"), message
-
-
-def _statements(cfn: Template) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for role in resources(cfn, "AWS::IAM::Role").values():
-        for path, document in inline(role):
-            yield from statements(document, path)
-    for policy in resources(cfn, "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy").values():
-        for path, document in policy.find("PolicyDocument"):
-            yield from statements(document, path)
 
 
 def _service(value: Any, known: dict[str, str]) -> str | None:

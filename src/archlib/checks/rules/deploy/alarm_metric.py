@@ -24,9 +24,9 @@ class AlarmMetric(Rule):
     def find(self, cfn: Template) -> Found:
         """Yield each unknown namespace of AWS, and each unknown metric of the services known here."""
         for path, metric in _metrics(cfn):
-            namespace, name = (
-                (metric.get("Namespace"), metric.get("MetricName")) if isinstance(metric, dict) else ("", "")
-            )
+            if not isinstance(metric, dict):
+                continue
+            namespace, name = metric.get("Namespace"), metric.get("MetricName")
             if not isinstance(namespace, str) or not namespace.startswith("AWS/"):
                 continue
             if "/".join(namespace.split("/")[:2]) not in NAMESPACES:

@@ -23,8 +23,8 @@ class FindInMap(Rule):
     def find(self, cfn: Template) -> Found:
         """Yield each lookup that cannot succeed."""
         mappings = cfn.template.get("Mappings", {})
-        if not isinstance(mappings, dict) or any(str(name).startswith("Fn::") for name in mappings):
-            return
+        if not isinstance(mappings, dict) or "Transform" in cfn.template or "Fn::Transform" in mappings:
+            return  # there may be more mappings
         for section in ("Conditions", "Resources", "Outputs"):
             for path, node in walk(cfn.template.get(section), (section,)):
                 match node:

@@ -37,12 +37,14 @@ class InlineHandler(Rule):
 
 def _problem(handler: str, runtime: str, code: object) -> str:
     """Return what is wrong with the handler, or nothing."""
-    module, _, name = handler.rpartition(".")
+    nodejs = runtime.startswith("nodejs")
+    module, _, name = handler.partition(".") if nodejs else handler.rpartition(".")
     if module != _MODULE:
         return f"inline code is the module {_MODULE}, the handler is {handler}; use {_MODULE}.{name}"
     if not isinstance(code, str):
         return ""
-    if runtime.startswith("nodejs"):
+    if nodejs:
+        name = name.rpartition(".")[2]
         return (
             "" if re.search(rf"\b{re.escape(name)}\b", code) else f"the code has no {name}; export it, or name another"
         )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Resource, complete, named, resources
+from archlib.checks.rules.deploy._read import complete, named, resources
 from archlib.checks.rules.deploy._rule import Found, Rule
 
 
@@ -23,25 +21,25 @@ class NatSubnet(Rule):
         if not complete(cfn):
             return
         subnets, tables = resources(cfn, "AWS::EC2::Subnet"), resources(cfn, "AWS::EC2::RouteTable")
-        routes: dict[str, list[Resource]] = defaultdict(list)
-        for route in resources(cfn, "AWS::EC2::Route").values():
-            if table := named(route.get("RouteTableId"), tables):
-                routes[table.name].append(route)
+        leads_out = {
+            (named(route.get("RouteTableId"), tables) or route).name
+            for route in resources(cfn, "AWS::EC2::Route").values()
+            if "GatewayId" in route.properties
+        }
+        if leads_out - tables.keys():  # a route of a table that cannot be told
+            return
         table_of = {
             subnet.name: table.name
             for association in resources(cfn, "AWS::EC2::SubnetRouteTableAssociation").values()
+            if association.condition is None
             if (subnet := named(association.get("SubnetId"), subnets))
             if (table := named(association.get("RouteTableId"), tables))
         }
         for nat in resources(cfn, "AWS::EC2::NatGateway").values():
-            subnet = named(nat.get("SubnetId"), subnets)
-            if (
-                nat.properties.get("ConnectivityType", "public") != "public"
-                or not subnet
-                or subnet.name not in table_of
-            ):
+            if nat.properties.get("ConnectivityType", "public") != "public":
                 continue
-            table_name = table_of[subnet.name]
-            if not any("GatewayId" in route.properties for route in routes[table_name]):
+            subnet = named(nat.get("SubnetId"), subnets)
+            table_name = table_of.get(subnet.name) if subnet else None
+            if subnet and table_name and table_name not in leads_out:
                 message = f"{table_name}, the route table of {subnet.name}, does not lead to an internet gateway"
                 yield nat.path("SubnetId"), f"{message}; use a public subnet"

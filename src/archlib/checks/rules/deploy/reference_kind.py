@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._policies import inline, items, statements
-from archlib.checks.rules.deploy._read import Place, Resource, named, resources, target
+from archlib.checks.rules.deploy._policies import identity_statements
+from archlib.checks.rules.deploy._read import Place, Resource, each, find, named, resources, target
 from archlib.checks.rules.deploy._rule import Found, Rule
 
 # what is not an ARN, by type; "" is what Ref returns
@@ -76,7 +76,7 @@ class ReferenceKind(Rule):
     def find(self, cfn: Template) -> Found:
         """Yield each reference of the wrong kind."""
         known = resources(cfn)
-        for path, value in _places(known, _NEEDS_ARN):
+        for path, value in (*_places(known, _NEEDS_ARN), *_policy_resources(cfn)):
             given = named(value, known)
             attribute = (target(value) or ("", ""))[1]
             if given and attribute in _NOT_ARN.get(given.type, ()):
@@ -85,24 +85,16 @@ class ReferenceKind(Rule):
         for path, value in _places(known, _NEEDS_REF):
             name, attribute = target(value) or ("", "")
             if name in known and attribute.endswith("Arn"):
-                message = f"{attribute} of {name} is an ARN, which is not accepted here; use Ref"
-                yield path, message
+                yield path, f"{attribute} of {name} is an ARN, which is not accepted here; use Ref"
 
 
 def _places(known: dict[str, Resource], table: Mapping[str, tuple[str, ...]]) -> Iterator[Place]:
     for resource in known.values():
         for keys in table.get(resource.type, ()):
             yield from resource.find(*keys.split("."))
-        if table is _NEEDS_ARN:
-            yield from _policy_resources(resource)
 
 
-def _policy_resources(resource: Resource) -> Iterator[Place]:
-    """Yield each resource in the statements of an identity policy."""
-    if resource.type not in {"AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"}:
-        return
-    for path, document in inline(resource) if resource.type == "AWS::IAM::Role" else resource.find("PolicyDocument"):
-        for at, statement in statements(document, path):
-            value = statement.get("Resource")
-            for index, item in enumerate(items(value)):
-                yield (*at, "Resource", index) if isinstance(value, list) else (*at, "Resource"), item
+def _policy_resources(cfn: Template) -> Iterator[Place]:
+    for path, statement in identity_statements(cfn):
+        for at, value in find(statement, path, "Resource"):
+            yield from each(value, at)

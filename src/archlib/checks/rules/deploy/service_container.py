@@ -29,19 +29,15 @@ class ServiceContainer(Rule):
             if task is None or containers is None:
                 continue
             for path, target in service.find("LoadBalancers", "*"):
-                name, port = (
-                    (target.get("ContainerName"), target.get("ContainerPort"))
-                    if isinstance(target, dict)
-                    else (None, None)
-                )
+                name = target.get("ContainerName") if isinstance(target, dict) else None
                 if not isinstance(name, str):
                     continue
                 if name not in containers:
-                    message = (
-                        f"{task.name} has no container {name}; use {', '.join(sorted(containers)) or 'one it has'}"
-                    )
+                    message = f"{task.name} has no container {name}; use {', '.join(sorted(containers))}"
                     yield (*path, "ContainerName"), message
-                elif (ports := containers[name]) is not None and number(port) not in {None, *ports}:
+                    continue
+                port, ports = number(target.get("ContainerPort")), containers[name]
+                if port is not None and ports is not None and port not in ports:
                     message = f"container {name} of {task.name} has no port {port}; add it to PortMappings"
                     yield (*path, "ContainerPort"), message
 

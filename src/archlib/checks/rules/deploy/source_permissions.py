@@ -7,7 +7,7 @@ from typing import Any
 from cfnlint.template import Template
 
 from archlib.checks.rules.deploy._policies import attached, covers, inline, items, understood
-from archlib.checks.rules.deploy._read import Resource, literal, named, resources, target
+from archlib.checks.rules.deploy._read import Resource, complete, literal, named, resources, target, walk
 from archlib.checks.rules.deploy._rule import Found, Rule
 
 _STREAM = ("DescribeStream", "GetRecords", "GetShardIterator")
@@ -36,39 +36,43 @@ class SourcePermissions(Rule):
 
     def find(self, cfn: Template) -> Found:
         """Yield each event source that the function cannot read."""
-        sources, functions = resources(cfn, *_NEEDED), resources(cfn, "AWS::Lambda::Function")
-        roles, policies = resources(cfn, "AWS::IAM::Role"), attached(cfn)
-        managed = resources(cfn, "AWS::IAM::ManagedPolicy")
+        known, policies = resources(cfn), attached(cfn)
+        if "" in policies or not complete(cfn):  # a policy may be for any of the roles
+            return
+        shared = {found[0] for _, node in walk(cfn.template.get("Outputs"), ()) if (found := target(node))}
         for mapping in resources(cfn, "AWS::Lambda::EventSourceMapping").values():
-            source = named(mapping.get("EventSourceArn"), sources)
-            function = named(mapping.get("FunctionName"), functions)
-            role = named(function.get("Role"), roles) if function else None
-            granted = _granted(role, policies.get(role.name, []), managed) if role else None
-            if source is None or role is None or granted is None:
+            source = named(mapping.get("EventSourceArn"), known)
+            function = named(mapping.get("FunctionName"), known)
+            role = named(function.get("Role"), known) if function else None
+            granted = _granted(role, policies.get(role.name, []), known) if role else None
+            if not source or source.type not in _NEEDED or not role or role.name in shared or granted is None:
                 continue
             service, actions = _NEEDED[source.type]
+            reaching = [statement for statement in granted if _reaches(statement, source, known)]
             missing = [
-                action
-                for action in (f"{service}:{name}" for name in actions)
-                if not any(covers(statement, action) and _reaches(statement, source) for statement in granted)
+                f"{service}:{action}"
+                for action in actions
+                if not any(covers(statement, f"{service}:{action}") for statement in reaching)
             ]
             if missing:
                 message = f"{role.name} lacks {', '.join(missing)} on {source.name}; allow it in a policy of the role"
                 yield mapping.path("EventSourceArn"), message
 
 
-def _granted(role: Resource, policies: list[Resource], managed: dict[str, Resource]) -> list[dict[str, Any]] | None:
+def _granted(role: Resource, policies: list[Resource], known: dict[str, Resource]) -> list[dict[str, Any]] | None:
     """Return the statements that allow something to the role; None if there may be more."""
     documents = [document for _, document in inline(role)]
     documents += [policy.get("PolicyDocument") for policy in policies]
-    for value in role.properties.get("ManagedPolicyArns", []) if role.plain("ManagedPolicyArns") is not None else ():
-        if policy := named(value, managed):
+    own, arns = role.properties.get("Policies", []), role.properties.get("ManagedPolicyArns", [])
+    if role.type != "AWS::IAM::Role" or not isinstance(own, list) or not isinstance(arns, list):
+        return None
+    for value in arns:
+        policy = named(value, known)
+        if policy and policy.type == "AWS::IAM::ManagedPolicy":
             documents.append(policy.get("PolicyDocument"))
         elif not (literal(value) or "").endswith(_UNRELATED):
             return None
-    if role.plain("ManagedPolicyArns") is None and "ManagedPolicyArns" in role.properties:
-        return None
-    if not isinstance(role.properties.get("Policies", []), list) or not all(map(understood, documents)):
+    if not all(map(understood, documents)):
         return None
     return [
         statement
@@ -78,9 +82,9 @@ def _granted(role: Resource, policies: list[Resource], managed: dict[str, Resour
     ]
 
 
-def _reaches(statement: dict[str, Any], source: Resource) -> bool:
+def _reaches(statement: dict[str, Any], source: Resource, known: dict[str, Resource]) -> bool:
     """Return whether the statement's resources may include ``source``: all do that are not another resource."""
     if "Resource" not in statement:
         return True
-    referred = [target(value) for value in items(statement["Resource"])]
-    return any(found is None or found[0] == source.name for found in referred)
+    referred = [named(value, known) for value in items(statement["Resource"])]
+    return any(resource is None or resource.name == source.name for resource in referred)

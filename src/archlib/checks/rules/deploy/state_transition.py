@@ -11,8 +11,6 @@ from cfnlint.template import Template
 from archlib.checks.rules.deploy._read import Place, resources, walk
 from archlib.checks.rules.deploy._rule import Found, Rule
 
-_NESTED = ("Branches", "Iterator", "ItemProcessor")
-
 
 class StateTransition(Rule):
     """A state machine goes to a state it does not have."""
@@ -47,7 +45,8 @@ def _parse(text: Any) -> Any:
 def _wrong(definition: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield path and message of each transition to nowhere, at any level."""
     for path, level in walk(definition, ()):
-        if not isinstance(level, dict) or (path and not set(path[-2:]) & set(_NESTED)):
+        inside = path[-1:] in (("Iterator",), ("ItemProcessor",)) or path[-2:-1] == ("Branches",)
+        if not isinstance(level, dict) or (path and not inside):
             continue
         states = level.get("States")
         if not isinstance(states, dict) or any("${" in str(name) or str(name).startswith("Fn::") for name in states):

@@ -38,5 +38,7 @@ class ZoneIndex(Rule):
                     if picked is not None and 0 < count <= picked
                 ]
                 if short:
-                    message = f"index {picked} counts from 0, {', '.join(short)} availability zones; pick a lower index"
+                    message = (
+                        f"index {picked} (from 0) is too high, {', '.join(short)} availability zones; pick a lower one"
+                    )
                     yield (*path, "Fn::Select", 0), message
