@@ -40,7 +40,7 @@ scan: $(READY) ## Run the third-party scanners over every blueprint
 scan-packs: $(READY) ## Run cdk-nag and the Control Tower controls (needs Node.js)
 	@rm -rf out/scan
 	@$(BIN)/python .ci/blueprints.py out/scan
-	@cd .ci/scan-packs && npm install --silent && node run.mjs ../../out/scan
+	@$(BIN)/python .ci/scan.py --packs out/scan
 
 bench: $(READY) ## Measure speed as ratios against a baseline of the same run
 	@$(BIN)/python .ci/bench.py

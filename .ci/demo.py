@@ -33,13 +33,11 @@ def main() -> None:
         for severity in ("error", "warning", "info")
     }
     findings = ", ".join(f"{count} {name}" for name, count in by_severity.items())
-    console.print(
-        f"\n{len(synthesis.stacks)} stacks, {synthesis.resources} resources, {len(files)} files in {seconds:.1f} s"
-    )
+    totals = f"{len(synthesis.stacks)} stacks, {synthesis.resources} resources, {len(files)} files"
+    console.print(f"\n{totals} in {seconds:.1f} s")
     console.print(f"findings in us-east-1, eu-west-1 and sa-east-1: {findings}")
-    console.print(
-        "\nnext: read the templates, or change the blueprint and run: .venv/bin/archlib synth blueprints/serverless.yaml"
-    )
+    console.print("\nnext: read the templates, or change the blueprint and run")
+    console.print("      .venv/bin/archlib synth blueprints/serverless.yaml")
 
 
 if __name__ == "__main__":

@@ -196,10 +196,9 @@ def figures(
         return Path(path).parent.relative_to(root).as_posix()
 
     counts = Counter((folder(finding.template), finding.scanner) for finding in still_open)
-    # One rule may say several things about one resource: that is one suppressed finding.
-    rules = Counter(
-        folder(path) for path, *_ in {(item.template, item.resource, item.scanner, item.rule) for item in suppressed}
-    )
+    # One rule may say several things about one resource, and the packs of cdk-nag repeat each other's checks under
+    # their own names: each is one suppressed finding.
+    rules = Counter(folder(path) for path, *_ in {(item.template, item.resource, *_check(item)) for item in suppressed})
     sets = []
     for name in sorted({folder(path) for path in templates}):
         members = [template for path, template in templates.items() if folder(path) == name]
@@ -207,6 +206,11 @@ def figures(
         per_scanner = {scanner: number for (where, scanner), number in sorted(counts.items()) if where == name}
         sets.append(TemplateSet(name, len(members), resources, per_scanner, rules[name]))
     return sets
+
+
+def _check(finding: Finding) -> tuple[str, str]:
+    """Return the dialect of ``finding`` and the name of its check without that of the pack."""
+    return _DIALECT_OF.get(finding.scanner, finding.scanner), finding.rule.removeprefix(f"{finding.scanner}-")
 
 
 def table(sets: Sequence[TemplateSet], scanners: Sequence[str]) -> str:

@@ -17,10 +17,12 @@ class Problem:
     Attributes:
         message: ``<kind> 'name': field must be X, got Y; do Z``.
         origin: the user's own file and line, where it is known.
+        field: the setting it is about, where it is one.
     """
 
     message: str
     origin: Origin | None = None
+    field: str = ""
 
     def __str__(self) -> str:
         return f"{self.origin}: {self.message}" if self.origin else self.message

@@ -29,7 +29,8 @@ from archlib.units import format_duration, parse_duration
 
 
 def _duration(value: Any) -> Any:
-    return parse_duration(value) if isinstance(value, str) else value
+    # pydantic takes a number for seconds, but nobody who reads it can tell the unit.
+    return value if isinstance(value, timedelta) else parse_duration(str(value))
 
 
 Duration = Annotated[
@@ -117,8 +118,10 @@ class Blueprint:
             with at(origin):
                 yield
         except ArchlibError as error:
-            found = (Problem(problem.message, problem.origin or origin) for problem in error.problems)
-            self._problems.extend(found)
+            for problem in error.problems:
+                exact = problem.origin not in {None, origin}
+                at_field = self.source.origin(*path, *problem.field.split("."))
+                self._problems.append(Problem(problem.message, problem.origin if exact else at_field))
 
     def settle(self) -> None:
         """Raise everything that was collected since the last time, at once.

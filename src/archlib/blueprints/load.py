@@ -16,14 +16,29 @@ from archlib.blueprints.base import Settings
 from archlib.blueprints.registry import blueprint, names
 from archlib.core.app import App, Layout, Links
 from archlib.core.assembly import nearest
+from archlib.core.naming import check_name
 from archlib.core.origin import Origin, at
 from archlib.core.source import Source, parse_yaml, read_text, read_yaml
 from archlib.core.stack import Removal
+from archlib.core.tags import check_tags
 from archlib.errors import ArchlibError, Problem, SettingsError, SourceError, UsageError
 
 M = TypeVar("M", bound=BaseModel)
 Path_ = tuple[str | int, ...]
-_SCALARS = (str, int, float, bool, type(None))
+_WORDS = {
+    "bool": "true or false",
+    "date": "a date such as 2030-01-31",
+    "dict": "a mapping",
+    "float": "a number",
+    "int": "a whole number",
+    "list": "a list",
+    "mapping": "a mapping",
+    "model": "a mapping",
+    "path": "a path",
+    "string": "text",
+    "tuple": "a list",
+}
+"""What pydantic's types are called here."""
 
 
 class WaiverSettings(Settings):
@@ -112,10 +127,14 @@ def _from_yaml(path: Path, environment: str | None, sets: Sequence[str]) -> App:
     source = Source(str(path.resolve()), lines)
     if not isinstance(content, dict):
         message = "must be a mapping with the keys blueprint, app and settings; start with: archlib init"
-        raise SettingsError(Problem(message, source.origin()))
+        raise SettingsError(Problem(message, Origin(str(path.resolve()), 1)))
     document = validate(Document, content, source)
-    with at(source.origin("blueprint")):
-        kind = _blueprint(document.blueprint, source)
+    kind = _blueprint(document.blueprint, source)
+    with at(source.origin("app")):
+        check_name(document.app, "app")
+    for key, value in document.tags.items():
+        with at(source.origin("tags", key)):
+            check_tags({key: value})
     chosen = _environment(document, environment, source)
     merged = _merge(document.settings, document.environments.get(chosen, {}))
     for text in sets:
@@ -235,24 +254,32 @@ def _message(model: type[BaseModel], path: Path_, found: Sequence[Any]) -> str:
             return f"must be set; add {path[-1]!r}"
         case _:
             allowed = " or ".join(dict.fromkeys(_allowed(each) for each in found))
-            given = details["input"]
             if ", got " in allowed:
                 return allowed
-            return (
-                f"{allowed}, got {given!r}"
-                if isinstance(given, _SCALARS)
-                else f"{allowed}, got a {type(given).__name__}"
-            )
+            advice = "; write {} for the defaults" if details["input"] is None and "mapping" in allowed else ""
+            return f"{allowed}, got {_given(details['input'])}{advice}"
 
 
 def _allowed(details: Any) -> str:
     if details["type"] == "value_error":
         return str(details["ctx"]["error"])
-    return (
-        str(details["msg"])
-        .replace("Input should be", "must be")
-        .replace("valid dictionary or instance of", "mapping for")
-    )
+    # pydantic tells the type from its form, "int_type" from "int_parsing"; for people it is the same mistake.
+    words = _WORDS.get(details["type"].split("_")[0])
+    return f"must be {words}" if words else str(details["msg"]).replace("Input should be", "must be")
+
+
+def _given(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case str() | int() | float() | bool():
+            return repr(value)
+        case Mapping():
+            return "a mapping"
+        case list():
+            return "a list"
+        case _:
+            return f"a {type(value).__name__}"
 
 
 def _is_branch(part: Any) -> bool:

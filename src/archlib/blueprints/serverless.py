@@ -189,6 +189,11 @@ class Serverless(Blueprint):
             WiringError: no component of these kinds, or more than one, has the name.
         """
         wanted, _, name = reference.rpartition("/")
+        if wanted and wanted not in kinds:
+            choices = ", ".join(kinds)
+            raise WiringError(
+                f"{reference!r} must name one of the {choices}, got {wanted!r}{nearest(wanted, kinds)}; correct it"
+            )
         kinds = tuple(kind for kind in kinds if not wanted or kind == wanted)
         found = [(kind, getattr(self, kind)[name]) for kind in kinds if name in getattr(self, kind)]
         if len(found) == 1:

@@ -13,7 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from archlib.checks.finding import SEVERITIES
+
 _HERE = Path(__file__).parent
+_TEXTS = ("rule", "message", "fix", "url")
 
 
 def cache_folder() -> Path:
@@ -55,12 +58,9 @@ class ResultCache:
         """Return the result kept under ``key``, or None."""
         try:
             rows = json.loads(self._file(key).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
-        complete = isinstance(rows, list) and all(
-            isinstance(row, dict) and {"rule", "path"} <= row.keys() for row in rows
-        )
-        return rows if complete else None
+        return rows if isinstance(rows, list) and all(map(_is_row, rows)) else None
 
     def put(self, key: str, rows: list[dict[str, Any]]) -> None:
         """Keep ``rows`` under ``key``."""
@@ -68,14 +68,27 @@ class ResultCache:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".new-")
+        except OSError:
+            return
+        try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
                 json.dump(rows, stream)
             Path(name).replace(file)
         except OSError:
-            return
+            Path(name).unlink(missing_ok=True)
 
     def _file(self, key: str) -> Path:
         return self._folder / "lint" / key[:2] / f"{key}.json"
+
+
+def _is_row(row: Any) -> bool:
+    return (
+        isinstance(row, dict)
+        and row.keys() == {"severity", "path", *_TEXTS}
+        and row["severity"] in SEVERITIES
+        and isinstance(row["path"], list)
+        and all(isinstance(row[key], str) for key in _TEXTS)
+    )
 
 
 def _fingerprint() -> str:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 
 from archlib.checks.finding import Finding, Severity
-from archlib.core.artifact import StackArtifact
+from archlib.core.artifact import StackArtifact, Template
 
 URL = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"
 INLINE_BYTES, TEMPLATE_BYTES = 51_200, 1_000_000
@@ -21,32 +21,39 @@ _WARN_PERCENT = 80
 def limits(stack: StackArtifact) -> Iterator[Finding]:
     """Yield a finding for each limit that ``stack`` exceeds or uses to 80 % and more."""
     template = stack.template
-    size = len(json.dumps(template, separators=(",", ":"), ensure_ascii=False).encode())
+    size = _bytes(json.dumps(template, separators=(",", ":"), ensure_ascii=False))
     yield from _limit(stack, (), "template", size, TEMPLATE_BYTES, unit="bytes", advice="split the stack")
     if size > INLINE_BYTES:
         message = f"template has {size:,} bytes; over {INLINE_BYTES:,} it is deployed through an S3 bucket"
         yield Finding("info", stack.name, "", "I9001", message, url=URL)
     for section, most in _COUNTS.items():
-        entries = template.get(section, {})
-        yield from _limit(
-            stack, (section,), section.lower(), len(entries), most, unit="entries", advice="split the stack"
-        )
+        count = len(_entries(template, section))
+        yield from _limit(stack, (section,), section.lower(), count, most, unit="entries", advice="split the stack")
     description = str(template.get("Description", ""))
     yield from _limit(
         stack,
         ("Description",),
         "description",
-        len(description.encode()),
+        _bytes(description),
         _DESCRIPTION_BYTES,
         unit="bytes",
         advice="shorten it",
     )
-    for name, parameter in template.get("Parameters", {}).items():
+    for name, parameter in _entries(template, "Parameters").items():
         value = str(parameter.get("Default", "")) if isinstance(parameter, dict) else ""
         path = ("Parameters", name, "Default")
         yield from _limit(
-            stack, path, f"default of {name}", len(value.encode()), _VALUE_BYTES, unit="bytes", advice="shorten it"
+            stack, path, f"default of {name}", _bytes(value), _VALUE_BYTES, unit="bytes", advice="shorten it"
         )
+
+
+def _entries(template: Template, section: str) -> Template:
+    entries = template.get(section)
+    return entries if isinstance(entries, dict) else {}
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _limit(

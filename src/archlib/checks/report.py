@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 from archlib.checks.finding import Finding
 
@@ -74,7 +75,7 @@ def _sarif_result(finding: Finding) -> dict[str, Any]:
     location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": f"{finding.stack}/{name}"}]}
     if finding.origin:
         location["physicalLocation"] = {
-            "artifactLocation": {"uri": _relative(finding.origin.file)},
+            "artifactLocation": {"uri": _uri(finding.origin.file)},
             "region": {"startLine": finding.origin.line},
         }
     result: dict[str, Any] = {
@@ -89,10 +90,21 @@ def _sarif_result(finding: Finding) -> dict[str, Any]:
 
 
 def _annotation(finding: Finding) -> str:
-    place = f"file={_relative(finding.origin.file)},line={finding.origin.line}," if finding.origin else ""
-    message = f"{finding.stack}/{finding.resource or '-'}: {finding.message}"
-    escaped = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::{_GITHUB_LEVELS[finding.severity]} {place}title={finding.rule}::{escaped}"
+    place = ""
+    if finding.origin:
+        file = _escaped(_relative(finding.origin.file)).replace(":", "%3A").replace(",", "%2C")
+        place = f"file={file},line={finding.origin.line},"
+    message = _escaped(f"{finding.stack}/{finding.resource or '-'}: {finding.message}")
+    return f"::{_GITHUB_LEVELS[finding.severity]} {place}title={finding.rule}::{message}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _uri(file: str) -> str:
+    path = Path(_relative(file))
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
 
 
 def _relative(file: str) -> str:

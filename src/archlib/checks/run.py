@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from archlib.checks.cache import ResultCache, cache_folder
 from archlib.checks.finding import Finding
 from archlib.checks.limits import limits
-from archlib.core.artifact import StackArtifact
+from archlib.core.artifact import StackArtifact, Template
 
 REGIONS = ("us-east-1", "eu-west-1", "sa-east-1")
 
@@ -42,7 +43,7 @@ def _check(stack: StackArtifact, regions: Sequence[str], today: date, results: R
         for waiver in stack.waivers
         if waiver.expires is None or waiver.expires >= today
     }
-    for finding in (*limits(stack), *(_finding(stack, row) for row in _lint(stack.template, regions, results))):
+    for finding in (*limits(stack), *(_finding(stack, row) for row in _lint(_unwaived(stack), regions, results))):
         yield replace(finding, waived=reasons.get((finding.resource, finding.rule), ""))
     for waiver in stack.waivers:
         if waiver.expires is not None and waiver.expires < today:
@@ -57,7 +58,18 @@ def _check(stack: StackArtifact, regions: Sequence[str], today: date, results: R
             )
 
 
-def _lint(template: dict[str, Any], regions: Sequence[str], results: ResultCache | None) -> list[dict[str, Any]]:
+def _unwaived(stack: StackArtifact) -> Template:
+    """Return the template without what its waivers say to cfn-lint: what they accept must be seen, or seen again."""
+    template = deepcopy(stack.template) if stack.waivers else stack.template
+    for waiver in stack.waivers:
+        metadata = template["Resources"][waiver.resource].get("Metadata", {})
+        config = metadata.get("cfn-lint", {}).get("config", {})
+        if waiver.rule in config.get("ignore_checks", ()):
+            config["ignore_checks"].remove(waiver.rule)
+    return template
+
+
+def _lint(template: Template, regions: Sequence[str], results: ResultCache | None) -> list[dict[str, Any]]:
     key = results.key(template, regions) if results else ""
     rows = results.get(key) if results else None
     if rows is None:

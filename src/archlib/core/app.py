@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Literal, TypeVar, get_args
@@ -13,7 +11,6 @@ from archlib.core.naming import check_name, stack_name
 from archlib.core.origin import here
 from archlib.core.stack import Removal, Stack
 from archlib.core.tags import check_tags
-from archlib.core.values import Value, encode
 from archlib.errors import Problem, SettingsError
 
 T = TypeVar("T")
@@ -21,7 +18,6 @@ Layout = Literal["layered", "single"]
 Links = Literal["parameters", "exports", "stack-output"]
 
 _REASON_MIN = 10
-_REFERENCE = re.compile(r'(?:"(?:Ref|Fn::GetAtt)": \[?"|\$\{)(\w+)[.}"]')
 
 
 class App:
@@ -95,14 +91,6 @@ class App:
             self._shared[what] = make()
         made: T = self._shared[what]
         return made
-
-    def home(self, value: Value) -> Stack | None:
-        """Return the stack of the first resource that ``value`` refers to; None if it names none of the app's."""
-        for name in _REFERENCE.findall(json.dumps(encode(value))):
-            for stack in self.stacks.values():
-                if name in stack.template.resources:
-                    return stack
-        return None
 
     def waive(self, resource: str, rule: str, *, reason: str, expires: date | None = None) -> None:
         """Accept the finding of ``rule`` on the logical id ``resource``.

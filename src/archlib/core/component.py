@@ -85,7 +85,8 @@ class Check:
         if not ok:
             shown = format_duration(got) if isinstance(got, timedelta) else repr(got)
             advice = f"; {advice}" if advice else ""
-            self.problems.append(Problem(f"{self.subject}: {field} must be {allowed}, got {shown}{advice}", here()))
+            message = f"{self.subject}: {field} must be {allowed}, got {shown}{advice}"
+            self.problems.append(Problem(message, here(), field))
 
     def between(self, field: str, got: N | None, low: N, high: N, advice: str = "") -> None:
         """Note a number or duration outside ``low`` to ``high``; None means not set and is fine."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from archlib.errors import SettingsError
+from archlib.core.origin import here
+from archlib.errors import Problem, SettingsError
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 _NAME_MAX = 64
@@ -21,14 +22,14 @@ def check_name(name: str, kind: str) -> str:
         SettingsError: it is not, or it is longer than 64 characters.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise SettingsError(
+        message = (
             f"{kind} {name!r}: name must be kebab-case (a-z, 0-9, each word starting with a letter), "
             f"got {name!r}; write {_suggest(str(name))!r}"
         )
+        raise SettingsError(Problem(message, here()))
     if len(name) > _NAME_MAX:
-        raise SettingsError(
-            f"{kind} {name!r}: name must be at most {_NAME_MAX} characters, got {len(name)}; shorten it"
-        )
+        message = f"{kind} {name!r}: name must be at most {_NAME_MAX} characters, got {len(name)}; shorten it"
+        raise SettingsError(Problem(message, here()))
     return name
 
 
@@ -62,10 +63,11 @@ def stack_name(app: str, environment: str, stack: str | None) -> str:
     """
     name = "-".join(part for part in (app, environment, stack) if part)
     if len(name) > _STACK_NAME_MAX:
-        raise SettingsError(
+        message = (
             f"stack {name!r}: name must be at most {_STACK_NAME_MAX} characters, got {len(name)}; "
             "shorten the app, environment or stack name"
         )
+        raise SettingsError(Problem(message, here()))
     return name
 
 

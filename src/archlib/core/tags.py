@@ -28,8 +28,12 @@ def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
             problems.append(f"tag {key!r}: key must not start with 'aws:', which AWS reserves; rename it")
         if not 1 <= len(key) <= _KEY_MAX:
             problems.append(f"tag {key!r}: key must be 1 to {_KEY_MAX} characters, got {len(key)}; shorten it")
-        if not isinstance(value, str) or len(value) > _VALUE_MAX:
+        if not isinstance(value, str):
             problems.append(f"tag {key!r}: value must be text of at most {_VALUE_MAX} characters, got {value!r}")
+        elif len(value) > _VALUE_MAX:
+            problems.append(
+                f"tag {key!r}: value must be text of at most {_VALUE_MAX} characters, got {len(value)}; shorten it"
+            )
     if problems:
         raise SettingsError(Problem(problem, here()) for problem in problems)
     return dict(sorted(tags.items()))

@@ -105,6 +105,22 @@ class Target(Named, Protocol):
         ...
 
 
+class Invocable(Target, Protocol):
+    """A function: a target that is invoked, and answers."""
+
+    def admit(self, service: str, source: Value, *, label: str, beside: Stack | None = None) -> bool:
+        """Let AWS service ``service`` invoke the function; see :meth:`Target.admit`.
+
+        Args:
+            service: the service's name before ``.amazonaws.com``.
+            source: ARN of the resource that invokes it.
+            label: PascalCase; tells this permission from the others in logical ids.
+            beside: the stack of what invokes, where the permission then goes, so that the function's stack does not
+                depend on its callers; by default it goes beside the function.
+        """
+        ...
+
+
 class EventSource(Named, Protocol):
     """Something whose records a function consumes: a queue or a stream."""
 

@@ -3,10 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from troposphere import GetAtt, Join, Ref, Sub, Tags, apigatewayv2, autoscaling, sqs
+from troposphere import Tags, apigatewayv2, autoscaling, sqs
 
 from archlib import App, Stack
-from archlib.core.values import Value
 from archlib.errors import SettingsError
 
 
@@ -84,24 +83,3 @@ def test_outputs_and_parameters_are_named_in_pascal_case() -> None:
     assert only.template["Parameters"]["QueueSize"]["Default"] == "5"
     assert only.template["Outputs"]["QueueSize"]["Value"] == {"Ref": "QueueSize"}
     assert only.parameters["QueueSize"].kind == "user"
-
-
-@pytest.mark.parametrize(
-    ("value", "home"),
-    [
-        (Ref("JobsQueue"), "data"),
-        (GetAtt("JobsQueue", "Arn"), "data"),
-        (Sub("arn:${AWS::Partition}:sqs:${JobsQueue.QueueName}"), "data"),
-        (Join("/", ["a", Ref("MoreQueue")]), "code"),
-        (Ref("AWS::Region"), None),
-        ("JobsQueue", None),
-    ],
-)
-def test_a_value_has_its_home_where_the_resource_is_that_it_refers_to(value: Value, home: str | None) -> None:
-    app = App("shop", "test")
-    for name, title in (("data", "JobsQueue"), ("code", "MoreQueue")):
-        Stack(app, name).add(sqs.Queue(title))
-
-    found = app.home(value)
-
-    assert (found and found.name) == home

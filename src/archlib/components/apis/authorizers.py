@@ -14,7 +14,7 @@ from archlib.core.origin import here
 from archlib.core.values import Value, arn, join
 from archlib.errors import Problem, SettingsError
 from archlib.units import seconds
-from archlib.wiring.roles import Target
+from archlib.wiring.roles import Invocable, Target
 
 _CACHE_MAX = timedelta(hours=1)
 _AUTHORIZATION = "Authorization"
@@ -126,7 +126,7 @@ class LambdaAuthorizer:
     """
 
     name: str
-    function: Target
+    function: Invocable
     headers: Sequence[str] = (_AUTHORIZATION,)
     query: Sequence[str] = ()
     token: bool = False
@@ -207,7 +207,7 @@ class Authorizers:
             api.add(make(title, api.ref()))
             if isinstance(authorizer, LambdaAuthorizer):
                 source = arn("execute-api", join(api.ref(), "/authorizers/", Ref(title)))
-                authorizer.function.admit("apigateway", source, label=pascal(api.name) + label)
+                authorizer.function.admit("apigateway", source, label=pascal(api.name) + label, beside=api.stack)
         if self._known.setdefault(authorizer.name, authorizer) != authorizer:
             raise SettingsError(
                 Problem(f"{api}: authorizer {authorizer.name!r} must be one, got two that differ; rename one", here())

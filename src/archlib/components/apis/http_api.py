@@ -21,7 +21,7 @@ from archlib.core.stack import Stack
 from archlib.core.values import Deferred, Value, join
 from archlib.units import seconds
 from archlib.wiring.binding import Binding, Grant
-from archlib.wiring.roles import Target
+from archlib.wiring.roles import Invocable
 from archlib.wiring.watch import Watch
 
 Authorization = Literal["iam", "none"] | JwtAuthorizer | LambdaAuthorizer
@@ -109,7 +109,9 @@ class HttpApi(Component):
         log = LogGroup(stack, f"{name}-access", retention_days=log_retention_days, key=key)
         self.stage_resource = apigatewayv2.Stage(
             self.id("Stage"),
-            AccessLogSettings=apigatewayv2.AccessLogSettings(DestinationArn=log.arn, Format=HTTP_LOG_FORMAT),
+            AccessLogSettings=apigatewayv2.AccessLogSettings(
+                DestinationArn=log.attribute("Arn"), Format=HTTP_LOG_FORMAT
+            ),
             ApiId=self.ref(),
             AutoDeploy=True,
             DefaultRouteSettings=_settings(throttle),
@@ -130,7 +132,7 @@ class HttpApi(Component):
     def route(
         self,
         route: str,
-        target: Target | LambdaProxy | HttpUrl | PrivateListener,
+        target: Invocable | LambdaProxy | HttpUrl | PrivateListener,
         *,
         authorizer: Authorization | None = None,
         scopes: Sequence[str] = (),
@@ -196,7 +198,7 @@ class HttpApi(Component):
         match target:
             case LambdaProxy():
                 source = invocation_arn(self.ref(), self.stage_name, route.invocation)
-                target.function.admit("apigateway", source, label=pascal(self.name) + route.id)
+                target.function.admit("apigateway", source, label=pascal(self.name) + route.id, beside=self.stack)
                 integration.IntegrationType = "AWS_PROXY"
                 integration.IntegrationUri = target.function.arn
                 integration.PayloadFormatVersion = "2.0"

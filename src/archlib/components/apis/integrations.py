@@ -17,7 +17,7 @@ from archlib.core.component import Check
 from archlib.core.values import Value, arn, encode, join
 from archlib.errors import WiringError
 from archlib.wiring.binding import Grant
-from archlib.wiring.roles import Target
+from archlib.wiring.roles import Invocable, Target
 
 TIMEOUT = (timedelta(milliseconds=50), timedelta(seconds=29))
 
@@ -159,7 +159,7 @@ class LambdaProxy:
         timeout: how long to wait, 50 milliseconds to 29 seconds.
     """
 
-    function: Target
+    function: Invocable
     timeout: timedelta = TIMEOUT[1]
 
     grants = ()

@@ -14,7 +14,6 @@ from archlib.wiring.binding import Grant
 _WRITE = (
     "logs:CreateLogGroup",
     "logs:CreateLogStream",
-    "logs:DescribeLogGroups",
     "logs:DescribeLogStreams",
     "logs:FilterLogEvents",
     "logs:GetLogEvents",
@@ -45,6 +44,7 @@ class ApiLogging(Component):
     def __init__(self, stack: Stack, name: str) -> None:
         super().__init__(stack, name)
         self.role = Role(stack, name, service="apigateway", description="API Gateway writes logs with it")
+        self.role.allow(Grant(("logs:DescribeLogGroups",), ("*",)), why="logs of every API")
         self.role.allow(Grant(_WRITE, (arn("logs", "log-group:*"),)), why="logs of every API")
         self.resource = apigateway.Account(self.id(), CloudWatchRoleArn=self.role.arn, DependsOn=self.role.policy)
         self.add(self.resource)

@@ -26,7 +26,7 @@ from archlib.core.values import REGION, URL_SUFFIX, Deferred, Value, arn, join
 from archlib.units import seconds
 from archlib.wiring.binding import Binding, Grant
 from archlib.wiring.policies import VERSION
-from archlib.wiring.roles import Target
+from archlib.wiring.roles import Invocable
 from archlib.wiring.watch import Watch
 
 Authorization = Literal["iam", "none"] | CognitoAuthorizer | LambdaAuthorizer
@@ -236,7 +236,7 @@ class RestApi(Component):
 
     def _add_logs(self, access_log: Value | None, days: int, key: Key | None, *, account: bool) -> None:
         if access_log is None:
-            access_log = LogGroup(self.stack, f"{self.name}-access", retention_days=days, key=key).arn
+            access_log = LogGroup(self.stack, f"{self.name}-access", retention_days=days, key=key).attribute("Arn")
         self.stage_resource.AccessLogSetting = apigateway.AccessLogSetting(
             DestinationArn=access_log, Format=REST_LOG_FORMAT
         )
@@ -303,7 +303,7 @@ class RestApi(Component):
     def route(
         self,
         route: str,
-        target: Target | Integration,
+        target: Invocable | Integration,
         *,
         authorizer: Authorization | None = None,
         scopes: Sequence[str] = (),
@@ -404,7 +404,7 @@ class RestApi(Component):
         """Let API Gateway call what ``integration`` calls, and return the role it does so with, if it needs one."""
         if isinstance(integration, LambdaProxy):
             source = invocation_arn(self.ref(), self.stage_name, route.invocation)
-            integration.function.admit("apigateway", source, label=pascal(self.name) + route.id)
+            integration.function.admit("apigateway", source, label=pascal(self.name) + route.id, beside=self.stack)
         if not integration.grants:
             return ""
         if self._role is None:

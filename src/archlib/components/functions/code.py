@@ -170,7 +170,9 @@ def _python_problem(source: bytes, name: str, handler: str) -> str:
     function = handler.rpartition(".")[2]
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError) as error:
+    except SyntaxError as error:
+        return f"{name} must be valid Python, got {error.msg} in line {error.lineno}; correct it"
+    except ValueError as error:
         return f"{name} must be valid Python, got {error}; correct it"
     if not any(_defines(node, function) for node in _top_level(tree.body)):
         return f"{name} must define {function!r} for handler {handler!r}; add it or correct the handler"

@@ -37,6 +37,10 @@ def load(path: Path) -> dict[str, Any]:
         json.dumps(definition)
     except OSError as error:
         raise SourceError(f"definition {str(path)!r}: must be a file, got {error.strerror}; correct the path") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        message = f"definition {str(path)!r}: must be JSON or YAML: {error.problem} in line {line}; correct it"
+        raise SourceError(message) from None
     except (ValueError, TypeError, yaml.YAMLError) as error:
         raise SourceError(f"definition {str(path)!r}: must be JSON or YAML with times in quotes, got {error}") from None
     if not isinstance(definition, dict):

@@ -330,8 +330,8 @@ class Function(Component):
         """Return the right a role needs to invoke the function."""
         return (Grant(("lambda:InvokeFunction",), (self.arn,)),)
 
-    def admit(self, service: str, source: Value, *, label: str) -> bool:
-        """Let AWS service ``service`` invoke the function on behalf of the resource ``source``; see ``Target``.
+    def admit(self, service: str, source: Value, *, label: str, beside: Stack | None = None) -> bool:
+        """Let AWS service ``service`` invoke the function on behalf of the resource ``source``; see ``Invocable``.
 
         A service that does not wait for the answer also makes the function keep its failures.
 
@@ -339,9 +339,7 @@ class Function(Component):
             WiringError: ``label`` was used for another source.
         """
         title = self.id(f"From{label}Permission")
-        # Beside what invokes the function, so that its own stack depends on none of them; but a topic knows nothing of
-        # its subscribers.
-        stack = (service != "sns" and self.stack.app.home(source)) or self.stack
+        stack = beside or self.stack
         permission = stack.template.resources.get(title)
         if permission is None:
             permission = stack.add(

@@ -137,7 +137,7 @@ def _check(check: Check, function: Function, settings: Consumption, spec: Source
 
 def _check_queue(check: Check, function: Function, settings: Consumption, spec: Source) -> None:
     check.that(
-        (settings.batch_size or 1) <= _UNWINDOWED_BATCH_MAX or settings.window >= timedelta(seconds=1),
+        spec.fifo or (settings.batch_size or 1) <= _UNWINDOWED_BATCH_MAX or settings.window >= timedelta(seconds=1),
         "window", f"1s or more for batches over {_UNWINDOWED_BATCH_MAX}", settings.window,
     )  # fmt: skip
     check.that(not (spec.fifo and settings.window), "window", "0s for a FIFO queue", settings.window)

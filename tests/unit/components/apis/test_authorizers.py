@@ -121,7 +121,8 @@ def test_refuses_an_authorizer_that_cannot_work(
 
 
 def test_only_a_function_can_decide(stack: Stack, function: Function) -> None:
-    api = RestApi(stack, "shop", authorizer=LambdaAuthorizer("gate", Queue(stack, "jobs")))
+    queue: Any = Queue(stack, "jobs")
+    api = RestApi(stack, "shop", authorizer=LambdaAuthorizer("gate", queue))
 
     with pytest.raises(SettingsError, match=r"authorizer.function must be a Lambda function, got 'AWS::SQS::Queue'"):
         api.route("GET /orders", function)

@@ -187,5 +187,7 @@ def test_refuses_what_cannot_work(stack: Stack, target: Integration, expected: s
 
 
 def test_a_queue_is_no_function(stack: Stack) -> None:
+    queue: Any = Queue(stack, "jobs")
+
     with pytest.raises(SettingsError, match="target must be a Lambda function, got 'AWS::SQS::Queue'"):
-        RestApi(stack, "shop").route("GET /orders", Queue(stack, "jobs"))
+        RestApi(stack, "shop").route("GET /orders", queue)

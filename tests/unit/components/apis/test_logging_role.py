@@ -25,10 +25,14 @@ def test_api_gateway_may_write_logs_and_nothing_else(app: App, rendered: Rendere
     ApiLogging.of(app)
 
     made = rendered()
-    (statement,) = made["ApiLoggingPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    statements = made["ApiLoggingPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    actions = {action for statement in statements for action in statement["Action"]}
 
-    assert all(action.startswith("logs:") for action in statement["Action"])
-    assert "logs:PutLogEvents" in statement["Action"]
+    assert all(action.startswith("logs:") for action in actions)
+    assert {"logs:DescribeLogGroups", "logs:PutLogEvents"} <= actions
+    assert [statement["Action"] for statement in statements if statement["Resource"] == ["*"]] == [
+        ["logs:DescribeLogGroups"]
+    ]
     assert made["ApiLoggingApiGatewayAccount"]["DependsOn"] == "ApiLoggingPolicy"
     assert made["ApiLoggingRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {
         "Service": "apigateway.amazonaws.com"

@@ -49,7 +49,7 @@ def test_every_request_is_signed_validated_throttled_and_logged(
         }
     ]
     assert json.loads(stage["AccessLogSetting"]["Format"])["requestId"] == "$context.requestId"
-    assert "${ShopAccessLogGroup}" in stage["AccessLogSetting"]["DestinationArn"]["Fn::Sub"]
+    assert stage["AccessLogSetting"]["DestinationArn"] == {"Fn::GetAtt": ["ShopAccessLogGroup", "Arn"]}
     assert made["ShopExecutionLogGroup"]["Properties"]["LogGroupName"] == {
         "Fn::Sub": "API-Gateway-Execution-Logs_${ShopRestApi}/live"
     }

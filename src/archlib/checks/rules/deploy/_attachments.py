@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import named, resources
+from archlib.checks.rules.read import named, resources
 
 GATEWAYS = ("AWS::EC2::InternetGateway", "AWS::EC2::VPNGateway")
 

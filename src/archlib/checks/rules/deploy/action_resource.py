@@ -11,9 +11,9 @@ from typing import Any
 from cfnlint.data import AdditionalSpecs
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._policies import identity_statements, items
-from archlib.checks.rules.deploy._read import literal, resources, target
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.policies import identity_statements, items
+from archlib.checks.rules.read import literal, resources, target
 
 # the service in the ARN of resources; all references to them in a policy are meant to be their ARN
 _SERVICES = {

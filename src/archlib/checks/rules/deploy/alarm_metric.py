@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 
 from cfnlint.template import Template
 
+from archlib.checks.rules.base import Found, Rule
 from archlib.checks.rules.deploy._metrics import METRICS, NAMESPACES
-from archlib.checks.rules.deploy._read import Place, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.read import Place, resources
 
 
 class AlarmMetric(Rule):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Path, Resource, complete, named, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.read import Path, Resource, complete, named, resources
 
 
 class InternetGateway(Rule):

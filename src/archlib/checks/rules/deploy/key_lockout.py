@@ -6,9 +6,9 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._policies import covers, items, understood
-from archlib.checks.rules.deploy._read import resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.policies import covers, items, understood
+from archlib.checks.rules.read import resources
 
 
 class KeyLockout(Rule):

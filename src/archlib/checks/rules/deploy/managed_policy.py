@@ -6,8 +6,8 @@ import re
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import literal, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.read import literal, resources
 
 _ARN = re.compile(r"arn:[^:]*:iam::aws:policy/((?:[\w-]+/)*)([^/]+)")
 # AWS policies by path; the list is not complete, and what is not on it is not judged

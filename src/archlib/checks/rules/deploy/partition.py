@@ -6,8 +6,8 @@ import re
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import resources, walk
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.read import resources, walk
 
 _PARTITIONS = {
     "cn-": "aws-cn",

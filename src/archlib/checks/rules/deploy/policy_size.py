@@ -7,9 +7,9 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._policies import attached
-from archlib.checks.rules.deploy._read import literal, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.policies import attached
+from archlib.checks.rules.read import literal, resources
 
 _MANAGED, _INLINE = 6144, 10_240
 

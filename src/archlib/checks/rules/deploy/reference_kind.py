@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._policies import identity_statements
-from archlib.checks.rules.deploy._read import Place, Resource, each, find, named, resources, target
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.policies import identity_statements
+from archlib.checks.rules.read import Place, Resource, each, find, named, resources, target
 
 # what is not an ARN, by type; "" is what Ref returns
 _NOT_ARN = {

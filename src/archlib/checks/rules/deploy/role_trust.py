@@ -6,9 +6,9 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._policies import items, understood
-from archlib.checks.rules.deploy._read import Resource, named, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.policies import items, understood
+from archlib.checks.rules.read import Resource, named, resources
 
 # type: the property with the role, and the service that assumes it
 _USERS = {

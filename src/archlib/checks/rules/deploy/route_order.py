@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cfnlint.template import Template
 
+from archlib.checks.rules.base import Found, Rule
 from archlib.checks.rules.deploy._attachments import GATEWAYS, attachments
-from archlib.checks.rules.deploy._read import dependencies, named, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.read import dependencies, named, resources
 
 
 class RouteOrder(Rule):

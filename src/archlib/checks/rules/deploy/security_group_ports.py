@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Place, number, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.read import Place, number, resources
 
 _WITH_PORTS = ("tcp", "udp", "6", "17")
 _HIGHEST = 65_535

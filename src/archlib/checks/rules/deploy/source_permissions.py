@@ -6,9 +6,9 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._policies import attached, covers, inline, items, understood
-from archlib.checks.rules.deploy._read import Resource, complete, literal, named, resources, target, walk
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.policies import attached, covers, inline, items, understood
+from archlib.checks.rules.read import Resource, complete, literal, named, resources, target, walk
 
 _STREAM = ("DescribeStream", "GetRecords", "GetShardIterator")
 _NEEDED = {

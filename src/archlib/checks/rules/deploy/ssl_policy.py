@@ -6,8 +6,8 @@ import re
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.read import resources
 
 _PREFIX = "ELBSecurityPolicy-"
 _PLAIN = {

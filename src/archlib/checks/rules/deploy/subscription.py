@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Place, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.read import Place, resources
 
 _ARN = r"arn:.+"
 _ENDPOINTS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from cfnlint.helpers import AVAILABILITY_ZONES
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import number, resources, walk
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.read import number, resources, walk
 
 
 class ZoneIndex(Rule):

@@ -9,7 +9,7 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Path, Resource, complete, resources
+from archlib.checks.rules.read import Path, Resource, complete, resources
 from archlib.checks.rules.security._values import entries, mentions, text
 
 FUNCTION, QUEUE, TOPIC = "AWS::Lambda::Function", "AWS::SQS::Queue", "AWS::SNS::Topic"

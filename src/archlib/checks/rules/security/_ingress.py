@@ -7,7 +7,7 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Path, Place, number, resources
+from archlib.checks.rules.read import Path, Place, number, resources
 
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
 _ALL_PORTS = (0, 65_535)

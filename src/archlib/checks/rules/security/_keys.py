@@ -6,7 +6,7 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Resource, resources
+from archlib.checks.rules.read import Resource, resources
 from archlib.checks.rules.security._values import reference
 
 _KEY_PROPERTIES = {

@@ -7,8 +7,8 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._policies import covers, inline, statements
-from archlib.checks.rules.deploy._read import Path, resources
+from archlib.checks.rules.policies import covers, inline, statements
+from archlib.checks.rules.read import Path, resources
 from archlib.checks.rules.security._values import UNKNOWN, entries, reference, text, texts
 
 HOLDERS = ("AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group")

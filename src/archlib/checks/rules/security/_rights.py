@@ -8,8 +8,8 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._policies import attached, covers, inline, understood
-from archlib.checks.rules.deploy._read import Resource, complete, resources
+from archlib.checks.rules.policies import attached, covers, inline, understood
+from archlib.checks.rules.read import Resource, complete, resources
 from archlib.checks.rules.security._keys import Keys
 from archlib.checks.rules.security._policies import allowed, principals, to_everyone
 from archlib.checks.rules.security._values import entries, mentions, reference, text
@@ -61,6 +61,8 @@ class Rights:
         """Return everything the role ``name`` is allowed; None if something about it is unknown."""
         role = self._resources.get(name)
         if role is None or not self._complete or name in self._exported or "RoleName" in role.properties:
+            return None
+        if "" in self._policies:  # attached to a role that cannot be told, perhaps to this one
             return None
         policies = [*self._policies.get(name, ())]
         for _, arn in entries(role.get("ManagedPolicyArns")):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from archlib.checks.rules.deploy._read import Path, Place, branches, walk
+from archlib.checks.rules.read import Path, Place, branches, walk
 
 UNKNOWN = "${?}"
 _VARIABLE = re.compile(r"\$\{([^!{}][^{}]*)\}")

@@ -7,8 +7,8 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Path, Resource, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.read import Path, Resource, resources
 from archlib.checks.rules.security._values import entries
 
 _ORIGINS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Resource, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.read import Resource, resources
 
 _STATEFUL = (
     "AWS::Backup::BackupVault",

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Path, Resource, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.read import Path, Resource, resources
 from archlib.checks.rules.security._deliveries import FUNCTION, aliases
 from archlib.checks.rules.security._rights import Rights
 from archlib.checks.rules.security._values import mentions, reference

@@ -7,8 +7,8 @@ from collections import defaultdict
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Resource, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.read import Resource, resources
 from archlib.checks.rules.security._deliveries import FUNCTION, Delivery, aliases, deliveries, is_qualified
 from archlib.checks.rules.security._values import UNKNOWN, mentions, text
 

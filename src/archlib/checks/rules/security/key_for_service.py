@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._policies import understood
-from archlib.checks.rules.deploy._read import Resource, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.policies import understood
+from archlib.checks.rules.read import Resource, resources
 from archlib.checks.rules.security._deliveries import QUEUE, TOPIC, deliveries
 from archlib.checks.rules.security._keys import Keys
 from archlib.checks.rules.security._policies import allowed, lets_service

@@ -6,7 +6,7 @@ import re
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
 from archlib.checks.rules.security._values import strings
 
 _CREDENTIALS = {

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
 from archlib.checks.rules.security._policies import actions, identity_statements, on_everything
 
 # Well known to take the ARN of a resource; there are many more, but none here that cannot.

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Place, Resource, resources
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
+from archlib.checks.rules.read import Place, Resource, resources
 from archlib.checks.rules.security._policies import allowed
 from archlib.checks.rules.security._values import entries, text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
 from archlib.checks.rules.security._policies import actions, identity_statements, on_everything
 
 

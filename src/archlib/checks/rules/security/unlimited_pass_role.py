@@ -6,7 +6,7 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._rule import Found, Rule
+from archlib.checks.rules.base import Found, Rule
 from archlib.checks.rules.security._policies import actions, identity_statements, on_everything
 
 

@@ -10,7 +10,7 @@ import yaml
 from cfnlint.template import Template
 
 from archlib.checks.rules import deploy
-from archlib.checks.rules.deploy._rule import Rule
+from archlib.checks.rules.base import Rule
 
 Findings = Callable[..., list[tuple[list[str | int], str]]]
 

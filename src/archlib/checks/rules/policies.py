@@ -9,7 +9,7 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.deploy._read import Path, Place, Resource, each, find, named, resources
+from archlib.checks.rules.read import Path, Place, Resource, each, find, named, resources
 
 _HOLDERS = ("AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::User")
 _DOCUMENTS = (
