@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,15 +12,15 @@ from typing import Any, Literal
 
 from archlib.blueprints.load import load
 from archlib.checks.finding import Finding
-from archlib.checks.run import REGIONS, check
+from archlib.checks.run import REGIONS, Lint, check
 from archlib.core.app import App
 from archlib.core.artifact import StackArtifact
 from archlib.core.origin import Origin
 from archlib.core.source import read_yaml
 from archlib.emit.template import to_json, to_yaml
-from archlib.errors import CheckError, OutputError, Problem, SourceError
+from archlib.errors import CheckError, Problem, SourceError
+from archlib.output import MANIFEST, write_texts
 
-MANIFEST = "manifest.json"
 _INLINE_BYTES = 51_200
 
 
@@ -48,31 +46,31 @@ class Synthesis:
         return sum(len(stack.template["Resources"]) for stack in self.stacks)
 
 
-def synthesize(app: App, *, lint: bool = True, regions: Sequence[str] = REGIONS) -> Synthesis:
+def synthesize(
+    app: App, *, lint: bool = True, regions: Sequence[str] = REGIONS, linter: Lint | None = None
+) -> Synthesis:
     """Assemble ``app`` and check it.
 
     Args:
         app: the app.
         lint: check the templates; without it no finding is reported.
         regions: where the templates must work.
+        linter: what lints, see :func:`archlib.checks.check`.
 
     Raises:
         LinkError: references between the stacks do not resolve.
         SettingsError: a resource is incomplete.
     """
     stacks = app.assemble()
-    findings = check(stacks, regions=regions) if lint else ()
+    findings = check(stacks, regions=regions, lint=linter) if lint else ()
     return Synthesis(app.name, app.environment, stacks, findings)
 
 
-def write(synthesis: Synthesis, folder: Path, *, form: Literal["yaml", "json"] = "yaml") -> tuple[Path, ...]:
-    """Write the templates and a manifest into ``folder``, and return the files.
-
-    Files of an earlier synthesis in the folder that are no longer needed are removed; others are left alone.
+def render(synthesis: Synthesis, *, form: Literal["yaml", "json"] = "yaml") -> dict[str, str]:
+    """Return the templates and the manifest of ``synthesis``: file name -> text.
 
     Raises:
-        CheckError: there are unwaived error findings; nothing was written.
-        OutputError: the folder cannot be written.
+        CheckError: there are unwaived error findings.
     """
     blocking = [finding for finding in synthesis.findings if finding.blocking]
     if blocking:
@@ -81,18 +79,17 @@ def write(synthesis: Synthesis, folder: Path, *, form: Literal["yaml", "json"] =
             for finding in blocking
         )
     texts = {f"{stack.name}.{form}": _text(stack, form) for stack in synthesis.stacks}
-    texts[MANIFEST] = json.dumps(_manifest(synthesis, texts, form), indent=2, ensure_ascii=False) + "\n"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stale = _written_before(folder) - texts.keys()
-        for name, text in texts.items():
-            _replace(folder / name, text)
-        for name in stale:
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        message = f"folder {str(folder)!r}: cannot be written: {error.strerror}; choose another one with --out"
-        raise OutputError(message) from None
-    return tuple(folder / name for name in texts)
+    return {**texts, MANIFEST: json.dumps(_manifest(synthesis, texts, form), indent=2, ensure_ascii=False) + "\n"}
+
+
+def write(synthesis: Synthesis, folder: Path, *, form: Literal["yaml", "json"] = "yaml") -> tuple[Path, ...]:
+    """Write the templates and a manifest into ``folder``, and return the files; see :func:`render`.
+
+    Raises:
+        CheckError: there are unwaived error findings; nothing was written.
+        OutputError: the folder cannot be written.
+    """
+    return write_texts(render(synthesis, form=form), folder)
 
 
 def _text(stack: StackArtifact, form: Literal["yaml", "json"]) -> str:
@@ -125,28 +122,6 @@ def _manifest(synthesis: Synthesis, texts: dict[str, str], form: str) -> dict[st
     }
 
 
-def _written_before(folder: Path) -> set[str]:
-    try:
-        stacks = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["stacks"]
-        names = {str(stack["file"]) for stack in stacks}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-    return {name for name in names if Path(name).name == name}
-
-
-def _replace(file: Path, text: str) -> None:
-    """Write ``text`` so that the file is either the old one or the new one, never half of it."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def read_template(path: Path) -> StackArtifact:
     """Return any CloudFormation template as a stack that can be checked, with the line of each resource.
 
@@ -160,8 +135,8 @@ def read_template(path: Path) -> StackArtifact:
         raise SourceError(Problem(message, Origin(file, 1)))
     origins = {
         str(key[1]): Origin(file, line)
-        for key, line in lines.items()
-        if len(key) == 2  # noqa: PLR2004  (section and name)
+        for key, line in sorted(lines.items(), key=lambda item: item[0][:1] == ("Resources",))
+        if len(key) == 2  # noqa: PLR2004  (section and name; of two of one name the resource wins)
     }
     return StackArtifact(name=path.name, template=content, origins=origins)
 
@@ -196,11 +171,12 @@ def explain(stacks: Sequence[StackArtifact], resource: str) -> dict[str, Any] | 
         if template is None:
             continue
         used_by = [name for name, other in stack.template["Resources"].items() if resource in _references(other)]
-        policies = [resource, *used_by] if template["Type"] == "AWS::IAM::Role" else [resource]
+        kind = template.get("Type") if isinstance(template, dict) else None
+        policies = [resource, *used_by] if kind == "AWS::IAM::Role" else [resource]
         origin = stack.origins.get(resource)
         return {
             "id": resource,
-            "type": template["Type"],
+            "type": kind,
             "stack": stack.name,
             "origin": str(origin) if origin else None,
             "uses": sorted(_references(template)),
@@ -226,6 +202,10 @@ def _references(node: Any) -> set[str]:
             return set() if name.startswith("AWS::") else {name}
         case {"Fn::GetAtt": [str(name), *_]} if len(node) == 1:
             return {name}
+        case {"Fn::GetAtt": str(name)} if len(node) == 1:
+            return {name.split(".")[0]}
+        case {"Fn::Sub": [str(text), dict(variables)]} if len(node) == 1:
+            return _references({"Fn::Sub": text}) - variables.keys() | _references(variables)
         case {"Fn::Sub": str(text)} if len(node) == 1:
             names = {match[1].split(".")[0] for match in re.finditer(r"\$\{([^!}]+)\}", text)}
             return {name for name in names if not name.startswith("AWS::")}

@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 from troposphere import AWSHelperFn, GenericHelperFn
 
 from archlib.blueprints.base import Duration, Settings
+from archlib.cache import record
 from archlib.units import format_duration
 
 _GIVEN = frozenset({"self", "stack", "name", "key"})
@@ -129,6 +130,8 @@ def _convertible(annotation: Any) -> bool:
 
 def _nested(kind: Any) -> Any:
     model = _dataclass_settings(kind)
+    # The field people give most often may stand for the whole: `code: src/orders`.
+    short = getattr(kind, "SHORT", None)
 
     def build(value: Any) -> Any:
         return kind(**value.arguments())
@@ -136,16 +139,17 @@ def _nested(kind: Any) -> Any:
     def accept(value: Any) -> Any:
         if isinstance(value, kind):
             return model.model_construct(**{field: getattr(value, field) for field in model.takes})
-        # The field people give most often may stand for the whole: `code: src/orders`.
-        short = getattr(kind, "SHORT", None)
         return {short: value} if short and isinstance(value, str) else value
 
-    return Annotated[model, BeforeValidator(accept), AfterValidator(build)]
+    taken = Union[model, str] if short else model  # noqa: UP007  (built at run time)
+    return Annotated[model, BeforeValidator(accept, json_schema_input_type=taken), AfterValidator(build)]
 
 
 def _local_path(value: Path, info: ValidationInfo) -> Path:
     folder = (info.context or {}).get("folder")
-    return folder / value if folder else value
+    path = folder / value if folder else value
+    record(path)
+    return path
 
 
 LocalPath = Annotated[Path, AfterValidator(_local_path), WithJsonSchema({"type": "string"})]
@@ -157,7 +161,7 @@ def _intrinsic(value: Any) -> Any:
         return value
     if isinstance(value, dict) and len(value) == 1 and re.match(r"(Ref|Fn::\w+)$", next(iter(value))):
         return GenericHelperFn(value)
-    raise ValueError("must be text or an intrinsic function such as !Ref or !GetAtt")
+    raise ValueError("must be an intrinsic function such as !Ref or !GetAtt")
 
 
 Intrinsic = Annotated[Any, BeforeValidator(_intrinsic), WithJsonSchema({"type": "object", "maxProperties": 1})]

@@ -13,7 +13,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from archlib.blueprints.base import Settings
-from archlib.blueprints.registry import blueprint, names
+from archlib.blueprints.registry import BUILT_IN, blueprint, names
+from archlib.cache import record
 from archlib.core.app import App, Layout, Links
 from archlib.core.assembly import nearest
 from archlib.core.naming import check_name
@@ -128,20 +129,26 @@ def _from_yaml(path: Path, environment: str | None, sets: Sequence[str]) -> App:
     if not isinstance(content, dict):
         message = "must be a mapping with the keys blueprint, app and settings; start with: archlib init"
         raise SettingsError(Problem(message, Origin(str(path.resolve()), 1)))
+    if "Resources" in content and "blueprint" not in content:
+        message = f"must be a blueprint, got a CloudFormation template; check it with: archlib check {path}"
+        raise SourceError(Problem(message, source.origin()))
     document = validate(Document, content, source)
+    # What the blueprints of other packages depend on is not known here.
+    record(path if document.blueprint in BUILT_IN else None)
     kind = _blueprint(document.blueprint, source)
-    with at(source.origin("app")):
-        check_name(document.app, "app")
+    chosen = _environment(document, environment, source)
+    for what, name in (("app", document.app), ("environment", chosen)):
+        with at(source.origin(what)):
+            check_name(name, what)
     for key, value in document.tags.items():
         with at(source.origin("tags", key)):
             check_tags({key: value})
-    chosen = _environment(document, environment, source)
     merged = _merge(document.settings, document.environments.get(chosen, {}))
     for text in sets:
         _set(merged, text)
     settings_source = source.under(("environments", chosen), ("settings",))
     settings = validate(kind.Settings, merged, settings_source, context={"folder": source.folder})
-    with at(source.origin()):
+    with at(source.origin("app")):
         app = App(
             document.app,
             chosen,
@@ -150,13 +157,15 @@ def _from_yaml(path: Path, environment: str | None, sets: Sequence[str]) -> App:
             layout=document.layout,
             links=document.links,
         )
+    with at(source.origin()):
         kind(app, settings, source=settings_source)
     for index, waiver in enumerate(document.waivers):
         with at(source.origin("waivers", index)):
             app.waive(waiver.resource, waiver.rule, reason=waiver.reason, expires=waiver.expires)
     for resource, changes in document.overrides.items():
         for place, value in changes.items():
-            app.override(resource, place, value)
+            with at(source.origin("overrides", resource, place)):
+                app.override(resource, place, value)
     return app
 
 
@@ -238,6 +247,8 @@ def validate(
                 f"{'.'.join(map(str, (*source.prefix, *path)))}: {_message(model, path, found)}", source.origin(*path)
             )
             for path, found in by_place.items()
+            # What is wrong further inside says more than the other branches of a union, which do not fit at all.
+            if not any(other[: len(path)] == path for other in by_place if other != path)
         ]
         raise SettingsError(sorted(problems, key=lambda problem: problem.origin or Origin("", 0))) from None
 
@@ -253,7 +264,8 @@ def _message(model: type[BaseModel], path: Path_, found: Sequence[Any]) -> str:
         case "missing":
             return f"must be set; add {path[-1]!r}"
         case _:
-            allowed = " or ".join(dict.fromkeys(_allowed(each) for each in found))
+            words = dict.fromkeys(_allowed(each).removeprefix("must be ") for each in found)
+            allowed = f"must be {' or '.join(words)}"
             if ", got " in allowed:
                 return allowed
             advice = "; write {} for the defaults" if details["input"] is None and "mapping" in allowed else ""
@@ -320,6 +332,7 @@ def _from_python(path: Path, environment: str | None, sets: Sequence[str]) -> Ap
     if sets:
         raise UsageError(f"--set works on YAML files only, got {str(path)!r}; change the Python file")
     read_text(path)
+    record(None)
     file = str(path.resolve())
     sys.path.insert(0, str(path.resolve().parent))
     try:
@@ -331,6 +344,9 @@ def _from_python(path: Path, environment: str | None, sets: Sequence[str]) -> Ap
         raise SourceError(
             Problem(f"must be Python: {error.msg}", Origin(error.filename or file, error.lineno or 1))
         ) from None
+    except SystemExit as error:
+        message = f"must define app and return, got an exit with {error.code!r}; remove it"
+        raise SourceError(Problem(message, _last_line(error, file))) from None
     except Exception as error:
         raise SourceError(Problem(f"failed: {type(error).__name__}: {error}", _last_line(error, file))) from error
     finally:

@@ -49,6 +49,8 @@ from archlib.core.values import Value
 from archlib.errors import WiringError
 from archlib.wiring.binding import Binding
 
+__all__ = ["Serverless", "ServerlessSettings"]
+
 # What each verb means for each kind of component: the method that returns the binding.
 _VERBS: dict[str, dict[str, str]] = {
     "reads": {
@@ -69,6 +71,22 @@ _VERBS: dict[str, dict[str, str]] = {
     "invokes": {"functions": "for_invoking"},
     "connects_to": {"databases": "for_connecting"},
 }
+# The AWS service that code calls to use each kind of component.
+_SERVICES = {
+    "tables": "dynamodb",
+    "buckets": "s3",
+    "parameters": "ssm",
+    "secrets": "secretsmanager",
+    "queues": "sqs",
+    "topics": "sns",
+    "buses": "events",
+    "streams": "kinesis-streams",
+    "deliveries": "kinesis-firehose",
+    "state_machines": "states",
+    "functions": "lambda",
+    "databases": "secretsmanager",
+}
+_GATEWAYS = frozenset({"dynamodb", "s3"})
 _TARGETS = ("functions", "queues", "topics", "state_machines", "streams", "buses")
 _SOURCES = ("queues", "streams", "tables")
 _SUBSCRIBERS = ("queues", "functions")
@@ -169,10 +187,32 @@ class Serverless(Blueprint):
     def _network(self) -> Vpc:
         chosen = self.settings.network
         stack = self.app.stack("network", description=f"Network of {self.app.name} ({self.app.environment})")
+        arguments = chosen.arguments() if chosen else {}
+        gateways = arguments.get("prefix_lists") or {}
+        endpoints = set(arguments.get("endpoints", ()))
+        for name, kind, service in self._called_from_network():
+            if service not in _GATEWAYS:
+                endpoints.add(service)
+            elif service not in gateways:
+                with self.at("functions", name):
+                    raise WiringError(
+                        f"function {name!r}: uses {kind} from inside the network, which needs network.prefix_lists."
+                        f"{service}; look it up with: aws ec2 describe-managed-prefix-lists"
+                    )
+        self.settle()
         with self.at("network"):
-            return Vpc(stack, self.app.name, **(chosen.arguments() if chosen else {"endpoints": ("secretsmanager",)}))
+            return Vpc(stack, self.app.name, **{**arguments, "endpoints": tuple(sorted(endpoints))})
         self.settle()
         raise AssertionError("unreachable: settle raises what was collected")
+
+    def _called_from_network(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the functions in the network, the kinds of components they use, and the AWS services of those."""
+        for name, chosen in filter(lambda item: _in_network(item[1]), self.settings.functions.items()):
+            for verb, kinds in _VERBS.items():
+                used = {reference.rpartition("/")[2] for reference in getattr(chosen, verb)}
+                for kind in kinds:
+                    if used & getattr(self.settings, kind).keys():
+                        yield name, kind, _SERVICES[kind]
 
     def _each(self, kind: str, component: Any, stack: Stack, **given: Any) -> dict[str, Any]:
         """Make one ``component`` for each entry of the settings ``kind``."""

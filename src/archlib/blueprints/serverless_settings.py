@@ -140,7 +140,9 @@ class RestApiSettings(settings_of(RestApi, without=("authorizer",))):
     authorizers: Mapping[str, AuthorizerSettings] = Field(default_factory=dict)
     """Authorizers by name."""
 
-    routes: Mapping[str, Annotated[RestRouteSettings, BeforeValidator(_function)]]
+    routes: Mapping[
+        str, Annotated[RestRouteSettings, BeforeValidator(_function, json_schema_input_type=RestRouteSettings | str)]
+    ]
     """Method and path -> a function's name, or more: ``{"GET /orders/{id}": orders}``."""
 
     firewall: str | None = None
@@ -156,7 +158,9 @@ class HttpApiSettings(settings_of(HttpApi, without=("authorizer",))):
     authorizers: Mapping[str, AuthorizerSettings] = Field(default_factory=dict)
     """Authorizers by name."""
 
-    routes: Mapping[str, Annotated[HttpRouteSettings, BeforeValidator(_function)]]
+    routes: Mapping[
+        str, Annotated[HttpRouteSettings, BeforeValidator(_function, json_schema_input_type=HttpRouteSettings | str)]
+    ]
     """Method and path -> a function's name, or more: ``{"GET /orders/{id}": orders}``."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 import types
 import typing
@@ -19,6 +20,7 @@ from archlib.units import format_duration
 
 _INDENT = "  "
 _WIDTH = 100
+_PLURAL = re.compile(r"(?<=us)es$|s$")
 
 
 def starter(kind: type[Blueprint], app: str) -> str:
@@ -57,6 +59,7 @@ def _fields(model: type[Settings], given: Mapping[str, Any], indent: str) -> Ite
     described = model.describe()
     for name, field in model.model_fields.items():
         yield from _comment(described.get(name), indent)
+        yield from _entries(field.annotation, indent)
         nested, keyed = _nested(field.annotation)
         if name not in given:
             yield from (f"{indent}# {line}" for line in _example(name, field))
@@ -87,12 +90,28 @@ def _example(name: str, field: FieldInfo) -> Iterator[str]:
     yield f"{name}:"
     indent = _INDENT
     if keyed:
-        yield f"{_INDENT}my-{name.removesuffix('s').replace('_', '-')}:"
+        yield f"{_INDENT}my-{_PLURAL.sub('', name).replace('_', '-')}:"
         indent = 2 * _INDENT
     described = nested.describe()
     for inner_name, inner in nested.model_fields.items():
         yield from _comment(described.get(inner_name), indent)
-        yield from (f"{indent}{line}" for line in _example(inner_name, inner))
+        yield from _entries(inner.annotation, indent)
+        # Settings inside settings are switched on one by one.
+        mark = "" if inner.is_required() or _nested(inner.annotation)[0] is None else "# "
+        yield from (f"{indent}{mark}{line}" for line in _example(inner_name, inner))
+
+
+def _entries(annotation: Any, indent: str) -> Iterator[str]:
+    """Yield what each entry takes, if ``annotation`` is a list of settings."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in {Union, types.UnionType}:
+        for argument in arguments:
+            yield from _entries(argument, indent)
+    entry = _nested(arguments[0])[0] if origin is tuple else None
+    described = entry.describe() if entry else {}
+    for name, field in entry.model_fields.items() if entry else ():
+        default = "required" if field.is_required() else _value(_default(field))
+        yield from _comment(f"- {name} ({default}): {described.get(name)}", indent)
 
 
 def _nested(annotation: Any) -> tuple[type[Settings] | None, bool]:

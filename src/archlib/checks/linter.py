@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -11,10 +13,12 @@ from typing import Any
 from cfnlint.config import ConfigMixIn
 from cfnlint.decode.mark import Mark
 from cfnlint.decode.node import dict_node, list_node, str_node
+from cfnlint.helpers import REGIONS
 from cfnlint.rules import Match
 from cfnlint.runner import Runner
 
 from archlib.checks.rules import RULES
+from archlib.errors import UsageError
 
 _SEVERITIES = {"error": "error", "warning": "warning", "informational": "info"}
 # Only this configuration counts, whatever .cfnlintrc lies around, so that results are the same everywhere.
@@ -25,9 +29,24 @@ def lint(template: dict[str, Any], regions: Sequence[str]) -> list[dict[str, Any
     """Return what cfn-lint and our own rules find in ``template``, as plain rows.
 
     Each row has ``rule``, ``severity``, ``message``, ``path``, ``fix`` and ``url``.
+
+    Raises:
+        UsageError: CloudFormation is in no such region.
     """
+    for region in regions:
+        if region not in REGIONS:
+            close = get_close_matches(region, REGIONS, n=1)
+            advice = f"did you mean {close[0]!r}?" if close else "name one such as eu-west-1"
+            raise UsageError(f"region must be one that CloudFormation is in, got {region!r}; {advice}")
     matches = _runner(tuple(regions)).validate_template(_positioned(template, count(1)))
     return [_row(match) for match in matches]
+
+
+def get_ready(regions: Sequence[str]) -> None:
+    """Load what linting in ``regions`` needs."""
+    smallest = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
+    with suppress(UsageError):
+        lint(smallest, regions)
 
 
 @cache
@@ -42,8 +61,9 @@ def _row(match: Match) -> dict[str, Any]:
     return {
         "rule": match.rule.id,
         "severity": _SEVERITIES[match.rule.severity],
-        "message": match.message,
-        "path": list(getattr(match, "path", None) or ()),
+        # cfn-lint's own kinds of text cannot go from process to process.
+        "message": str(match.message),
+        "path": [part if isinstance(part, int) else str(part) for part in getattr(match, "path", None) or ()],
         "fix": match.rule.description,
         "url": match.rule.source_url,
     }

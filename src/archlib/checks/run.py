@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from archlib.checks.cache import ResultCache, cache_folder
+from archlib.cache import cache_folder
+from archlib.checks.cache import ResultCache
 from archlib.checks.finding import Finding
 from archlib.checks.limits import limits
 from archlib.core.artifact import StackArtifact, Template
 
+Rows = list[dict[str, Any]]
+Lint = Callable[[Sequence[Template], Sequence[str]], Iterable[Rows]]
 REGIONS = ("us-east-1", "eu-west-1", "sa-east-1")
 
 
@@ -22,6 +25,7 @@ def check(
     regions: Sequence[str] = REGIONS,
     today: date | None = None,
     cache: bool = True,
+    lint: Lint | None = None,
 ) -> tuple[Finding, ...]:
     """Return everything wrong with ``stacks``, worst first.
 
@@ -30,20 +34,27 @@ def check(
         regions: where the templates must work.
         today: the day that waivers are measured against; the current one (UTC) by default.
         cache: keep lint results in the user's cache folder, and use those of unchanged templates.
+        lint: what lints templates: this process by default, or :class:`~archlib.checks.workers.Workers`.
     """
+    stacks = tuple(stacks)
     day = today or datetime.now(UTC).date()
-    results = ResultCache(cache_folder(), today=day) if cache else None
-    findings = [finding for stack in stacks for finding in _check(stack, regions, day, results)]
+    rows = _lint(
+        [_unwaived(stack) for stack in stacks],
+        regions,
+        ResultCache(cache_folder(), today=day) if cache else None,
+        lint or _lint_here,
+    )
+    findings = [finding for stack, found in zip(stacks, rows, strict=True) for finding in _check(stack, found, day)]
     return tuple(sorted(findings, key=Finding.order))
 
 
-def _check(stack: StackArtifact, regions: Sequence[str], today: date, results: ResultCache | None) -> Iterator[Finding]:
+def _check(stack: StackArtifact, rows: Rows, today: date) -> Iterator[Finding]:
     reasons = {
         (waiver.resource, waiver.rule): waiver.reason
         for waiver in stack.waivers
         if waiver.expires is None or waiver.expires >= today
     }
-    for finding in (*limits(stack), *(_finding(stack, row) for row in _lint(_unwaived(stack), regions, results))):
+    for finding in (*limits(stack), *(_finding(stack, row) for row in rows)):
         yield replace(finding, waived=reasons.get((finding.resource, finding.rule), ""))
     for waiver in stack.waivers:
         if waiver.expires is not None and waiver.expires < today:
@@ -69,17 +80,27 @@ def _unwaived(stack: StackArtifact) -> Template:
     return template
 
 
-def _lint(template: Template, regions: Sequence[str], results: ResultCache | None) -> list[dict[str, Any]]:
-    key = results.key(template, regions) if results else ""
-    rows = results.get(key) if results else None
-    if rows is None:
-        # Importing cfn-lint takes longer than all else together; unchanged templates do without.
-        from archlib.checks.linter import lint  # noqa: PLC0415
+def _lint(
+    templates: Sequence[Template], regions: Sequence[str], results: ResultCache | None, lint: Lint
+) -> Sequence[Rows]:
+    """Return the rows of each template: those kept for it, or else new ones, which are kept."""
+    if results is None:
+        return list(lint(templates, regions))
+    keys = [results.key(template, regions) for template in templates]
+    rows = {key: results.get(key) for key in keys}
+    missing = {key: template for key, template in zip(keys, templates, strict=True) if rows[key] is None}
+    for key, found in zip(missing, lint(list(missing.values()), regions) if missing else (), strict=True):
+        results.put(key, found)
+        rows[key] = found
+    return [rows[key] or [] for key in keys]
 
-        rows = lint(template, regions)
-        if results:
-            results.put(key, rows)
-    return rows
+
+def _lint_here(templates: Sequence[Template], regions: Sequence[str]) -> Iterator[Rows]:
+    # Importing cfn-lint takes longer than all else together; unchanged templates do without.
+    from archlib.checks.linter import lint  # noqa: PLC0415
+
+    for template in templates:
+        yield lint(template, regions)
 
 
 def _finding(stack: StackArtifact, row: dict[str, Any]) -> Finding:

@@ -30,7 +30,7 @@ def command(*, as_json: bool) -> None:
         click.echo(json.dumps({"blueprints": blueprints, "components": components}, indent=2))
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     console = Console()
     table = Table("Blueprint", "What it is", box=None, header_style="bold")
@@ -38,7 +38,9 @@ def command(*, as_json: bool) -> None:
         table.add_row(row["name"], row["purpose"])
     console.print(table)
     console.print()
-    table = Table("Component", "What it is", "Import from", box=None, header_style="bold")
+    # Names are there to be copied: the sentence between them is what gives way on a narrow screen.
+    name, module = (Column(title, no_wrap=True) for title in ("Component", "Import from"))
+    table = Table(name, "What it is", module, box=None, header_style="bold")
     for row in components:
         table.add_row(row["name"], row["purpose"], row["module"])
     console.print(table)

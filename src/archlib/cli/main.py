@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 
@@ -55,9 +56,11 @@ def cli(*, debug: bool) -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    # A command is over before collecting garbage would have paid.
+    gc.disable()
     debug = "--debug" in sys.argv
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="archlib", standalone_mode=False)
     except ArchlibError as error:
         _fail([str(problem) for problem in error.problems], error, debug=debug)
         code = error.exit_code

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from archlib.core.artifact import StackArtifact, Waiver
 from archlib.core.naming import check_name, stack_name
-from archlib.core.origin import here
+from archlib.core.origin import Origin, here
 from archlib.core.stack import Removal, Stack
 from archlib.core.tags import check_tags
 from archlib.errors import Problem, SettingsError
@@ -68,7 +68,7 @@ class App:
         self.tags = check_tags({"app": name, "environment": environment, **(tags or {})})
         self.stacks: dict[str, Stack] = {}
         self.waivers: list[Waiver] = []
-        self.overrides: list[tuple[str, str, Any]] = []
+        self.overrides: list[tuple[str, str, Any, Origin | None]] = []
         self._shared: dict[str, Any] = {}
         stack_name(name, environment, None)
 
@@ -115,7 +115,7 @@ class App:
 
         The path starts at the resource: ``Properties.MemorySize``, ``Metadata.Owner``. None removes it.
         """
-        self.overrides.append((resource, path, value))
+        self.overrides.append((resource, path, value, here()))
 
     def assemble(self) -> tuple[StackArtifact, ...]:
         """Return the stacks as plain data, dependencies first; the app itself does not change.

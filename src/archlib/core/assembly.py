@@ -11,7 +11,7 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -140,25 +140,38 @@ def _render(stack: Stack, tags: Mapping[str, str], problems: list[Problem]) -> T
 
 
 def _override(app: App, owners: Mapping[str, _Unit]) -> None:
-    for name, path, value in app.overrides:
+    problems = []
+    for name, path, value, origin in app.overrides:
         if name not in owners:
-            raise SettingsError(f"override of {name!r}: there is no such resource{nearest(name, owners)}")
-        *parents, last = path.split(".")
-        node: Any = owners[name].template["Resources"][name]
-        try:
-            for key in parents:
-                node = node[int(key)] if isinstance(node, list) else node.setdefault(key, {})
-            if value is None:
-                node.pop(int(last) if isinstance(node, list) else last)
-            elif isinstance(node, list) and int(last) == len(node):
-                node.append(encode(value))
-            else:
-                node[int(last) if isinstance(node, list) else last] = encode(value)
-        except (KeyError, IndexError, ValueError, TypeError, AttributeError):
-            raise SettingsError(
+            message = f"override of {name!r}: there is no such resource{nearest(name, owners)}"
+            problems.append(Problem(message, origin))
+        elif not _change(owners[name].template["Resources"][name], path.split("."), value):
+            message = (
                 f"override of {name!r}: path must lead to a property, got {path!r}; "
-                f"start at the resource, for example Properties.{last}"
-            ) from None
+                f"start at the resource, for example Properties.{path.rpartition('.')[2]}"
+            )
+            problems.append(Problem(message, origin))
+    if problems:
+        raise SettingsError(problems)
+
+
+def _change(node: Any, path: Sequence[str], value: Any) -> bool:
+    """Set ``path`` of the resource ``node`` to ``value``, and return whether there is such a place."""
+    *parents, last = path
+    if path[0] not in _ATTRIBUTES:
+        return False
+    try:
+        for key in parents:
+            node = node[int(key)] if isinstance(node, list) else node.setdefault(key, {})
+        if value is None:
+            node.pop(int(last) if isinstance(node, list) else last)
+        elif isinstance(node, list) and int(last) == len(node):
+            node.append(encode(value))
+        else:
+            node[int(last) if isinstance(node, list) else last] = encode(value)
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _waive(app: App, owners: Mapping[str, _Unit]) -> None:

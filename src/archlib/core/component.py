@@ -92,7 +92,11 @@ class Check:
         """Note a number or duration outside ``low`` to ``high``; None means not set and is fine."""
         if got is not None:
             low_text, high_text = (format_duration(x) if isinstance(x, timedelta) else str(x) for x in (low, high))
-            self.that(low <= got <= high, field, f"{low_text} to {high_text}", got, advice)
+            try:
+                ok = low <= got <= high
+            except TypeError:  # a number for a duration, or text for a number
+                ok = False
+            self.that(ok, field, f"{low_text} to {high_text}", got, advice)
 
     def one_of(self, field: str, got: Any, allowed: Collection[Any], advice: str = "") -> None:
         """Note a value that is not among ``allowed``."""

@@ -80,8 +80,12 @@ class _Reader:
             data = self._build(root, ()) if root is not None else None
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            message = f"must be YAML: {error.problem or error.context}; check indentation, quotes and colons"
+            words = ", ".join(filter(None, (error.context, error.problem)))
+            message = f"must be YAML: {words}; check indentation, quotes and colons"
             raise self._error(message, mark.line + 1 if mark else 1) from None
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            raise self._error(f"must be YAML: {error.reason}, got {error.character!r}; remove it", line) from None
         except yaml.YAMLError as error:
             raise self._error(f"must be YAML: {error}", 1) from None
         except RecursionError:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import groupby
 from typing import Any
 
 from troposphere import AWSHelperFn, BaseAWSObject, Join, Ref, Sub
@@ -14,6 +17,7 @@ REGION = Ref("AWS::Region")
 ACCOUNT = Ref("AWS::AccountId")
 URL_SUFFIX = Ref("AWS::URLSuffix")
 
+_VARIABLE = re.compile(r"\$\{[^{}]*\}")
 _PLAIN = frozenset({str, bool, int, float})
 _OWN_TO_DICT = (BaseAWSObject.to_dict, AWSHelperFn.to_dict)
 
@@ -27,16 +31,24 @@ def join(*parts: Value) -> Value:
     """Return ``parts`` put together without a separator: plain text if all are, else a readable ``Fn::Sub``."""
     if all(isinstance(part, str) for part in parts):
         return "".join(str(part) for part in parts)
-    texts = [_substitution(part) for part in parts]
+    texts = [_substitution(part) for part in _runs(parts)]
     if None in texts:
         return Join("", list(parts))
     return Sub("".join(str(text) for text in texts))
 
 
+def _runs(parts: Sequence[Value]) -> Iterator[Value]:
+    """Yield ``parts`` with neighbouring texts put together."""
+    for plain, group in groupby(parts, key=lambda part: isinstance(part, str)):
+        run = list(group)
+        yield from ["".join(map(str, run))] if plain else run
+
+
 def _substitution(part: Value) -> str | None:
     """Return ``part`` as it reads inside ``Fn::Sub``, or None if it cannot stand there."""
     if isinstance(part, str):
-        return part.replace("${", "${!")
+        # Only what is closed again can be escaped.
+        return None if "${" in _VARIABLE.sub("", part) else part.replace("${", "${!")
     match part.data if hasattr(part, "data") else None:
         case {"Ref": str(name)}:
             return f"${{{name}}}"
@@ -57,28 +69,38 @@ def encode(node: Any) -> Any:
         ValueError: a troposphere object misses a property or refuses a value.
         TypeError: something that has no form in a template.
     """
-    kind = type(node)
+    # Every value of every template comes through here: scalars are told apart without a call.
+    kind: Any = type(node)
     if kind in _PLAIN:
         return node
     if kind is dict:
-        return {key if type(key) is str else str(key): encode(value) for key, value in node.items()}
+        return {
+            key if type(key) is str else str(key): value if type(value) in _PLAIN else encode(value)
+            for key, value in node.items()
+        }
     if kind is list or kind is tuple:
-        return [encode(value) for value in node]
-    return _encode_object(node)
+        return [value if type(value) in _PLAIN else encode(value) for value in node]
+    if _encodes_itself(kind):
+        return encode(node.to_dict())
+    if isinstance(node, AWSHelperFn):
+        return encode(node.data)
+    if isinstance(node, BaseAWSObject):
+        if node.do_validation:
+            node._validate_props()  # noqa: SLF001  (what to_dict does before it walks the tree three times)
+            node.validate()
+        properties = node.properties
+        return {key: encode(value) for key, value in node.resource.items() if value is not properties or properties}
+    return _encode_other(node)
 
 
-def _encode_object(node: Any) -> Any:
+@cache
+def _encodes_itself(kind: Any) -> bool:
+    """Whether objects of ``kind`` have a form in templates of their own making."""
+    return getattr(kind, "to_dict", None) not in {None, *_OWN_TO_DICT}
+
+
+def _encode_other(node: Any) -> Any:
     match node:
-        case BaseAWSObject() if type(node).to_dict in _OWN_TO_DICT:
-            if node.do_validation:
-                node._validate_props()  # noqa: SLF001  (what to_dict does before it walks the tree three times)
-                node.validate()
-            properties = node.properties
-            return {key: encode(value) for key, value in node.resource.items() if value is not properties or properties}
-        case AWSHelperFn() if type(node).to_dict in _OWN_TO_DICT:
-            return encode(node.data)
-        case _ if hasattr(node, "to_dict"):
-            return encode(node.to_dict())
         case _ if hasattr(node, "JSONrepr"):
             return encode(node.JSONrepr())
         case str() | bool() | int() | float():

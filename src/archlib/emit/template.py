@@ -85,15 +85,20 @@ def _entry(head: str, node: Any, indent: str, lines: list[str]) -> None:
 
 def _mapping(node: dict[str, Any], indent: str, lines: list[str]) -> None:
     for key, value in node.items():
-        if isinstance(value, str) and "\n" not in value:
+        # The common kinds of values come first: they are most of every template.
+        kind = type(value)
+        if kind is str and "\n" not in value:
             lines.append(f"{indent}{_text(key)}: {_text(value)}")
+        elif kind is dict and len(value) > 1:
+            lines.append(f"{indent}{_text(key)}:")
+            _mapping(value, indent + _INDENT, lines)
         else:
             _entry(f"{indent}{_text(key)}:", value, indent, lines)
 
 
 def _item(node: Any, indent: str, lines: list[str]) -> None:
     """Write ``node`` as one entry of a list; the first key of a mapping stands beside the dash."""
-    if not isinstance(node, dict) or not node or _short(node)[0]:
+    if not isinstance(node, dict) or not node or (len(node) == 1 and _short(node)[0]):
         _entry(f"{indent}-", node, indent, lines)
         return
     start = len(lines)
@@ -130,13 +135,23 @@ def _flow(node: list[Any]) -> str | None:
     parts = []
     longest = _WRAP if len(node) == 1 else _FLOW_ENTRY
     for value in node:
-        tag, inner = _short(value) if isinstance(value, dict) else ("", value)
-        if isinstance(inner, (dict, list)) or (isinstance(inner, str) and ("\n" in inner or len(inner) > longest)):
+        tag = ""
+        if isinstance(value, dict):
+            if len(value) != 1:
+                return None
+            tag, value = _short(value)  # noqa: PLW2901  (the value behind the tag)
+        if isinstance(value, str):
+            if len(value) > longest or "\n" in value:
+                return None
+            text = _text(value)
+            # Of what may stand without quotes elsewhere, only a comma means something else here.
+            if "," in text and text[0] not in "'\"":
+                text = _quoted(value)
+        elif isinstance(value, (dict, list)):
             return None
-        text = _scalar(inner)
-        if not text.startswith(('"', "'")) and isinstance(inner, str) and re.search(r"[,\[\]{}]", text):
-            text = _quoted(inner)
-        parts.append(f"{tag} {text}".strip())
+        else:
+            text = json.dumps(value)
+        parts.append(f"{tag} {text}" if tag else text)
     return f"[{', '.join(parts)}]"
 
 

@@ -40,7 +40,7 @@ class Permissions:
         """
         actions = sorted({action_name(action) for action in grant.actions})
         resources = [encode(resource) for resource in grant.resources]
-        if wild := [action for action in actions if "*" in action]:
+        if wild := [action for action in actions if set(action) & {"*", "?"}]:
             raise WiringError(f"grant for {why}: actions must be exact, got {', '.join(wild)}; name each action")
         if "*" in resources:
             listed = suppressions()["action-has-no-resource"]["star_actions"]

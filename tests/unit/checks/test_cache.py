@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from archlib.checks.cache import ResultCache, cache_folder
+from archlib.cache import cache_folder
+from archlib.checks.cache import ResultCache
 from archlib.checks.run import check
 from archlib.core.artifact import StackArtifact
 

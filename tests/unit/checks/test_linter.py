@@ -15,7 +15,6 @@ from cfnlint.config import ConfigMixIn
 from archlib.checks.linter import lint
 from archlib.checks.rules import RULES
 from archlib.core.source import read_yaml
-from archlib.emit.template import to_yaml
 
 REGIONS = ["us-east-1", "eu-west-1"]
 ROLE = "Role: arn:aws:iam::123456789012:role/x"
@@ -88,7 +87,7 @@ Resources:
 Resources:
   Topic:
     Type: AWS::SNS::Topic
-    Properties: {DisplayName: !Join ["-", x], TopicName: !Select [7, [a]], Tags: !FindInMap [No, such, map]}
+    Properties: {DisplayName: !Join ["-", x], TopicName: !Select [7, [a]], Tags: !FindInMap [Not, such, map]}
 Outputs: {Name: {Value: !Ref Topic, Export: x}, Name2: {Wrong: x}}
 """,
     "a hard-coded zone and partition": """
@@ -122,7 +121,11 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Counter[Row]]
         files[name].write_text(text, encoding="utf-8")
     arguments = ["--format", "json", "--regions", *REGIONS, "--", *map(str, files.values())]
     done = subprocess.run(
-        [sys.executable, "-m", "cfnlint", *arguments], capture_output=True, text=True, check=False, cwd=folder
+        [sys.executable, "-c", "from cfnlint.runner import main; main()", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
     )
     names = {str(file): name for name, file in files.items()}
     found: dict[str, Counter[Row]] = {name: Counter() for name in BROKEN}
@@ -148,17 +151,6 @@ def test_finds_what_the_command_finds(name: str, command: dict[str, Counter[Row]
 
     assert command[name], "a broken template must have findings"
     assert rows(template) == command[name]
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_our_yaml_has_the_same_findings_as_the_template_it_is_made_of(name: str, tmp_path: Path) -> None:
-    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
-    one.write_text(BROKEN[name], encoding="utf-8")
-    template, _ = read_yaml(one)
-    other.write_text(to_yaml(template), encoding="utf-8")
-    again, _ = read_yaml(other)
-
-    assert again == template
 
 
 def test_rows_are_plain_data_with_everything_a_reader_needs() -> None:

@@ -161,7 +161,7 @@ class Function(Component):
             if live is not None:
                 live.check(check, reserved_concurrency)
             if problem := code.problem(handler, runtime):
-                check.problems.append(Problem(f"{self}: code {problem}", self.origin))
+                check.problems.append(Problem(f"{self}: code {problem}", self.origin, "code"))
         self.timeout = timeout
         self.runtime = runtime
         self.network = network

@@ -114,7 +114,9 @@ class StateMachine(Component):
             typed = not isinstance(definition, (Path, str, Mapping))
             check.that(typed or not on_failure, "on_failure", "left out without steps", list(on_failure))
             check.that(len(text) <= _SIZE_MAX, "definition", "at most 1 MiB", len(text), "split it into several")
-            check.problems += [Problem(f"{self}: {wrong}", self.origin) for wrong in problems(read, express=express)]
+            check.problems += [
+                Problem(f"{self}: {wrong}", self.origin, "definition") for wrong in problems(read, express=express)
+            ]
         self.express = express
         self.key = key or Key.of(stack.app)
         self.key.serve("delivery.logs.amazonaws.com")

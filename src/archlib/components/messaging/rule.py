@@ -78,7 +78,7 @@ class Rule(Component):
         input_paths = input_paths or {}
         with self.checking() as check:
             for problem in pattern_problems(pattern, EVENT_KEYS):
-                check.problems.append(Problem(f"{self}: pattern: {problem}", self.origin))
+                check.problems.append(Problem(f"{self}: pattern: {problem}", self.origin, "pattern"))
             check.that(1 <= len(targets) <= _TARGETS_MAX, "targets", f"1 to {_TARGETS_MAX}", len(targets))
             elsewhere = sorted({target.stack.name for target in targets if target.stack is not stack})
             check.that(

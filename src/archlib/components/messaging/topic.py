@@ -324,7 +324,7 @@ class Topic(Component):
             with self.checking() as check:
                 check.one_of("filter_scope", filter_scope, get_args(FilterScope))
                 for problem in pattern_problems(filter_policy):
-                    check.problems.append(Problem(f"{self}: filter_policy: {problem}", here()))
+                    check.problems.append(Problem(f"{self}: filter_policy: {problem}", here(), "filter_policy"))
             subscription.FilterPolicy = dict(filter_policy)
             subscription.FilterPolicyScope = filter_scope
         return subscription

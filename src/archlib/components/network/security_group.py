@@ -10,7 +10,7 @@ from archlib.core.values import Value
 
 
 class SecurityGroup(Component):
-    """A security group without a single open port; :func:`~archlib.wiring.connect.connect` adds rules to it.
+    """A security group without a single open port; connecting components adds rules to it.
 
     Creates ``<Name>SecurityGroup``. Its one egress rule leads to the loopback address, which replaces the
     allow-everything rule that EC2 would add.

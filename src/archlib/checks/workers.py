@@ -1,0 +1,52 @@
+"""cfn-lint in processes of its own, which load while the templates are still being built."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any, Self
+
+
+class Workers:
+    """Processes that lint; for the command line, since scripts without a main guard cannot start processes.
+
+    Args:
+        regions: what the processes get ready for.
+        count: how many there are.
+    """
+
+    def __init__(self, regions: Sequence[str], *, count: int = 2) -> None:
+        # The words of some findings follow the order of sets; in these processes it is the same everywhere.
+        os.environ.setdefault("PYTHONHASHSEED", "0")
+        self._pool = ProcessPoolExecutor(count, get_context("spawn"), _get_ready, (tuple(regions),))
+        for _ in range(count):
+            self._pool.submit(int)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def __call__(self, templates: Sequence[dict[str, Any]], regions: Sequence[str]) -> Iterable[list[dict[str, Any]]]:
+        """Return what is wrong with each of ``templates``; the largest starts first."""
+        largest = sorted(range(len(templates)), key=lambda place: -len(templates[place]["Resources"]))
+        started = {place: self._pool.submit(_lint, templates[place], tuple(regions)) for place in largest}
+        return [started[place].result() for place in range(len(templates))]
+
+
+def _get_ready(regions: tuple[str, ...]) -> None:
+    # Short-lived and full of small objects: collecting garbage takes longer here than it saves memory.
+    gc.disable()
+    from archlib.checks.linter import get_ready  # noqa: PLC0415  (the parent never imports cfn-lint)
+
+    get_ready(regions)
+
+
+def _lint(template: dict[str, Any], regions: tuple[str, ...]) -> list[dict[str, Any]]:
+    from archlib.checks.linter import lint  # noqa: PLC0415
+
+    return lint(template, regions)
