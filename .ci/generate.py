@@ -62,8 +62,8 @@ def rules() -> str:
     rows = [(rule.id, rule.shortdesc, rule.description) for rule in sorted(RULES, key=lambda rule: rule.id[1:])]
     text = table(("Rule", "What it wants", "Why"), rows)
     return (
-        "# Rules\n\nOur own rules, beside those of cfn-lint. `E` stops everything, `W` is shown. A finding that is right\n"
-        f"where it is can be waived: see [waivers](waivers.md).\n\n{text}"
+        "# Rules\n\nOur own rules, beside those of cfn-lint. `E` stops everything, `W` is shown.\n"
+        f"A finding that is right where it is can be waived: see [waivers](waivers.md).\n\n{text}"
     )
 
 

@@ -240,8 +240,7 @@ def validate(
     except ValidationError as error:
         by_place: dict[Path_, list[Any]] = {}
         for details in error.errors():
-            path = tuple(part for part in details["loc"] if not _is_branch(part))
-            by_place.setdefault(path, []).append(details)
+            by_place.setdefault(_place(content, details), []).append(details)
         problems = [
             Problem(
                 f"{'.'.join(map(str, (*source.prefix, *path)))}: {_message(model, path, found)}", source.origin(*path)
@@ -294,13 +293,17 @@ def _given(value: Any) -> str:
             return f"a {type(value).__name__}"
 
 
-def _is_branch(part: Any) -> bool:
-    """Whether pydantic added ``part`` to a location to name a branch of a union."""
-    return isinstance(part, str) and (
-        part.startswith(("function-", "dict[", "tuple[", "list["))
-        or part in {"str", "int", "bool"}
-        or part.endswith("Settings")
-    )
+def _place(content: Any, details: Any) -> Path_:
+    """Return where in ``content`` the mistake is: pydantic's location without the names of branches of unions."""
+    path: list[str | int] = []
+    node = content
+    for part in details["loc"]:
+        if (isinstance(node, Mapping) and part in node) or (isinstance(node, list) and isinstance(part, int)):
+            path.append(part)
+            node = node[part]
+    if details["type"] == "missing":
+        path.append(details["loc"][-1])
+    return tuple(path)
 
 
 def _known_keys(model: type[BaseModel], path: Path_) -> set[str]:

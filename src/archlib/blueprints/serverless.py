@@ -321,7 +321,7 @@ class Serverless(Blueprint):
                     function.on_async(success=target)
 
     def _bindings(self, chosen: Uses, verb: str) -> Iterator[Binding]:
-        for reference in getattr(chosen, verb):
+        for reference in getattr(chosen, verb, ()):
             kind, component = self.find(reference, *_VERBS[verb])
             yield getattr(component, _VERBS[verb][kind])()
 

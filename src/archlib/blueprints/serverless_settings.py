@@ -53,9 +53,6 @@ class Uses(Settings):
     invokes: Names = ()
     """Functions it invokes."""
 
-    connects_to: Names = ()
-    """Databases it connects to; it then runs in the network."""
-
 
 class ConsumptionSettings(settings_of(Consumption)):
     """How records reach the function."""
@@ -63,6 +60,9 @@ class ConsumptionSettings(settings_of(Consumption)):
 
 class FunctionSettings(settings_of(Function, without=("network",)), Uses):
     """A function, what it uses and what runs it."""
+
+    connects_to: Names = ()
+    """Databases it connects to; it then runs in the network."""
 
     in_network: bool = False
     """Run in the network, for what can be reached only there."""

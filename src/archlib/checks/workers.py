@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any, Self
 
 
@@ -22,14 +23,20 @@ class Workers:
         # The words of some findings follow the order of sets; in these processes it is the same everywhere.
         os.environ.setdefault("PYTHONHASHSEED", "0")
         self._pool = ProcessPoolExecutor(count, get_context("spawn"), _get_ready, (tuple(regions),))
+        # An interrupt is for the command, which then ends its processes: they ignore it, from their first line on.
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
         for _ in range(count):
             self._pool.submit(int)
+        signal.signal(signal.SIGINT, interrupt)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+        # Nobody needs what they may still be loading.
+        for process in active_children():
+            process.terminate()
 
     def __call__(self, templates: Sequence[dict[str, Any]], regions: Sequence[str]) -> Iterable[list[dict[str, Any]]]:
         """Return what is wrong with each of ``templates``; the largest starts first."""

@@ -102,9 +102,12 @@ class _Request:
     def recall(self) -> dict[str, Any] | None:
         """Return what came of the same request before, if nothing it was made from has changed."""
         from archlib.cache import content
+        from archlib.output import MANIFEST
 
         kept = self.store.get(self.key)
         if not isinstance(kept, dict) or kept.keys() != {"inputs", "texts", "report", "warnings"}:
+            return None
+        if not kept["inputs"] or MANIFEST not in kept["texts"]:
             return None
         unchanged = all(content(Path(path)) == before for path, before in kept["inputs"].items())
         return kept if unchanged else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -58,20 +58,22 @@ class Permissions:
 
     def document(self) -> dict[str, Any]:
         """Return the policy document: statements with the same resources or actions merged, everything sorted."""
-        by_resources = _merge(
-            (_key(resources), _key(conditions), actions) for actions, resources, conditions in self._grants
-        )
-        by_actions = _merge(
-            (_key(actions), conditions, json.loads(resources))
-            for (resources, conditions), actions in by_resources.items()
-        )
-        statements = []
-        for (actions, conditions), resources in by_actions.items():
-            statement = {"Effect": "Allow", "Action": json.loads(actions), "Resource": resources}
-            if conditions != "{}":
-                statement["Condition"] = json.loads(conditions)
-            statements.append(statement)
-        return {"Version": "2012-10-17", "Statement": sorted(statements, key=_key)}
+        # What AWS has no resources for stays apart from what names them.
+        star = [grant for grant in self._grants if grant[1] == ["*"]]
+        named = [grant for grant in self._grants if grant[1] != ["*"]]
+        return {"Version": "2012-10-17", "Statement": sorted([*_statements(star), *_statements(named)], key=_key)}
+
+
+def _statements(grants: Iterable[tuple[list[str], list[Any], dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    by_resources = _merge((_key(resources), _key(conditions), actions) for actions, resources, conditions in grants)
+    by_actions = _merge(
+        (_key(actions), conditions, json.loads(resources)) for (resources, conditions), actions in by_resources.items()
+    )
+    for (actions, conditions), resources in by_actions.items():
+        statement = {"Effect": "Allow", "Action": json.loads(actions), "Resource": resources}
+        if conditions != "{}":
+            statement["Condition"] = json.loads(conditions)
+        yield statement
 
 
 def action_name(action: Any) -> str:

@@ -14,7 +14,7 @@ from archlib.blueprints.base import Duration, Settings
 from archlib.blueprints.load import schema, validate
 from archlib.blueprints.serverless import Serverless, ServerlessSettings
 from archlib.core.origin import Origin
-from archlib.core.source import Source
+from archlib.core.source import Lines, Source
 from archlib.errors import ArchlibError, SettingsError, SourceError, UsageError
 
 FILE = """\
@@ -143,7 +143,7 @@ def test_set_takes_any_text_as_it_is(text: str, file: Path) -> None:
         ("app.name=x", "unknown key 'app'"),
         ("functions.work.sends_to.9=x", "'9' is inside a value, not a mapping; shorten the path"),
         ("functions.work.sends_to.0.deeper=x", "'deeper' is inside a value"),
-        ("functions.work.handler.deeper.still=x", "'still' is inside a value"),
+        ("functions.work.handler.deeper.still=x", "'deeper' is inside a value"),
     ],
 )
 def test_set_refuses(text: str, message: str, file: Path) -> None:
@@ -377,13 +377,21 @@ def test_says_what_is_wrong_in_plain_words(content: Any, message: str) -> None:
 
 
 def test_says_all_that_is_wrong_in_the_order_of_the_lines() -> None:
-    lines = {(): 1, ("title",): 2, ("first",): 3, ("first", "size"): 4, ("on",): 5}
+    lines: Lines = {(): 1, ("title",): 2, ("first",): 3, ("first", "size"): 4, ("on",): 5}
     content = {"title": [], "first": {"size": "x", "zzz": 1}, "on": "perhaps"}
 
     with pytest.raises(SettingsError) as caught:
         validate(Outer, content, Source("/shop.yaml", lines))
 
     assert [problem.origin and problem.origin.line for problem in caught.value.problems] == [2, 3, 4, 5]
+
+
+def test_names_that_pydantic_uses_too_are_names_like_others() -> None:
+    for name in ("str", "int", "Inner", "function-after[x]", "OtherSettings"):
+        with pytest.raises(SettingsError) as caught:
+            validate(Outer, {"named": {name: {"size": "x"}}}, Source())
+
+        assert caught.value.problems[0].message == f"named.{name}.size: must be a whole number, got 'x'"
 
 
 def test_numbers_become_text_where_text_is_wanted() -> None:

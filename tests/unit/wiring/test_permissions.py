@@ -54,6 +54,12 @@ def test_resources_of_the_same_actions_are_united_and_sorted() -> None:
     ]
 
 
+def test_what_stands_on_a_star_stays_apart_from_the_same_action_on_a_resource() -> None:
+    found = statements(Grant(("logs:DescribeLogGroups",), ("*",)), Grant(("logs:DescribeLogGroups",), (JOBS,)))
+
+    assert sorted(map(str, (each["Resource"] for each in found))) == ["['*']", str([JOBS_ARN])]
+
+
 def test_different_actions_on_different_resources_stay_apart() -> None:
     found = statements(Grant(("sqs:SendMessage",), (MAILS,)), Grant(("sqs:DeleteMessage",), (JOBS,)))
 
