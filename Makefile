@@ -60,6 +60,6 @@ lock: $(READY) ## Pin the development dependencies anew
 clean: ## Remove everything that was made
 	@rm -rf $(VENV) .venv-scan out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-COVERAGE ?= 85
+COVERAGE ?= 95
 
 .PHONY: help setup demo test check scan scan-packs bench docs format lock clean
