@@ -5,6 +5,7 @@ from __future__ import annotations
 from troposphere import ec2
 
 from archlib.core.naming import environment_key, logical_id, pascal
+from archlib.core.values import encode
 from archlib.errors import WiringError
 from archlib.wiring.binding import Binding
 from archlib.wiring.roles import Caller
@@ -41,7 +42,13 @@ def _open_port(caller: Caller, binding: Binding, port: int) -> None:
         )
     pair = f"{logical_id(caller.name, 'To')}{pascal(binding.target)}{port}"
     words = f"{caller.name} to {binding.target} on port {port}"
-    if target is not None and f"{pair}Ingress" not in caller.stack.template.resources:
+    known = caller.stack.template.resources.get(f"{pair}Ingress")
+    if known is not None and encode([known.GroupId, known.SourceSecurityGroupId]) != encode([target, source]):
+        raise WiringError(
+            f"{caller.name!r} cannot reach {binding.target!r} on port {port}: another pair of these names is connected "
+            "in the same stack; rename one of them"
+        )
+    if target is not None and known is None:
         caller.stack.add(
             ec2.SecurityGroupIngress(
                 f"{pair}Ingress",

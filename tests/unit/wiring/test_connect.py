@@ -161,6 +161,17 @@ def test_connecting_twice_opens_a_port_once(program: Program) -> None:
     assert len(resources(program.stack)) == 3
 
 
+@pytest.mark.parametrize(("group", "target"), [("sg-0123456789abcdef9", ORDERS_GROUP), (None, "sg-0123456789abcdef8")])
+def test_no_rule_is_lost_between_two_pairs_of_the_same_names(
+    stack: Stack, program: Program, group: str | None, target: str
+) -> None:
+    connect(program, Binding("orders", "using orders", ports=(5432,), security_group=ORDERS_GROUP))
+    other = Program(stack, group=group) if group else program
+
+    with pytest.raises(WiringError, match="another pair of these names is connected in the same stack; rename one"):
+        connect(other, Binding("orders", "using orders", ports=(5432,), security_group=target))
+
+
 def test_two_targets_are_reached_by_rules_of_their_own(program: Program) -> None:
     connect(program, *(Binding(name, "connecting", ports=(5432,), security_group=ORDERS_GROUP) for name in ("a", "b")))
 
