@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:
-    console = Console()
+    console = Console(width=120, soft_wrap=True)
     file, out = ROOT / "blueprints" / "serverless.yaml", ROOT / "out" / "demo"
     started = perf_counter()
     synthesis = synthesize(load(file))

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from errno import EISDIR
 from pathlib import Path
+from typing import Any
 
 from archlib.errors import OutputError
 
@@ -16,14 +17,15 @@ MANIFEST = "manifest.json"
 def write_texts(texts: Mapping[str, str], folder: Path) -> tuple[Path, ...]:
     """Write ``texts`` (file name -> text, the manifest among them) into ``folder``, and return the files.
 
-    Files of an earlier synthesis in the folder that are no longer needed are removed; others are left alone.
+    Templates that an earlier synthesis of the same app and environment left in the folder and that are no longer
+    needed are removed; everything else is left alone.
 
     Raises:
         OutputError: the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stale = _written_before(folder) - texts.keys()
+        stale = _written_before(folder, json.loads(texts[MANIFEST])) - texts.keys()
         _replace(folder, texts)
         for name in stale:
             (folder / name).unlink(missing_ok=True)
@@ -33,11 +35,14 @@ def write_texts(texts: Mapping[str, str], folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in texts)
 
 
-def _written_before(folder: Path) -> set[str]:
+def _written_before(folder: Path, manifest: Mapping[str, Any]) -> set[str]:
+    """Return the templates of the same app and environment that an earlier synthesis wrote."""
     try:
-        stacks = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["stacks"]
-        names = {str(stack["file"]) for stack in stacks}
-    except (OSError, ValueError, KeyError, TypeError):
+        earlier = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if any(earlier.get(key) != manifest.get(key) for key in ("app", "environment")):
+            return set()
+        names = {str(stack["file"]) for stack in earlier["stacks"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return set()
     return {name for name in names if Path(name).name == name and (folder / name).is_file()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,7 @@ def synth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setenv("ARCHLIB_CACHE_DIR", str(tmp_path / "cache"))
 
     def run(*arguments: str) -> str:
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
         monkeypatch.setattr(sys, "argv", ["archlib", "synth", "--no-lint", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()

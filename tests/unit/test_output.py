@@ -9,8 +9,8 @@ from archlib.errors import OutputError
 from archlib.output import MANIFEST, write_texts
 
 
-def texts(*names: str) -> dict[str, str]:
-    manifest = json.dumps({"stacks": [{"file": name} for name in names]})
+def texts(*names: str, environment: str = "dev") -> dict[str, str]:
+    manifest = json.dumps({"app": "shop", "environment": environment, "stacks": [{"file": name} for name in names]})
     return {**{name: f"# {name}\n" for name in names}, MANIFEST: manifest}
 
 
@@ -22,6 +22,13 @@ def test_writes_every_file_and_removes_those_of_before_but_no_others(tmp_path: P
 
     assert {path.name for path in files} == {"b.yaml", MANIFEST}
     assert {path.name for path in tmp_path.iterdir()} == {"b.yaml", MANIFEST, "mine.yaml"}
+
+
+def test_what_another_environment_wrote_stays(tmp_path: Path) -> None:
+    write_texts(texts("shop-dev.yaml"), tmp_path)
+    write_texts(texts("shop-prod.yaml", environment="prod"), tmp_path)
+
+    assert {path.name for path in tmp_path.iterdir()} == {"shop-dev.yaml", "shop-prod.yaml", MANIFEST}
 
 
 def test_line_ends_are_the_same_everywhere(tmp_path: Path) -> None:

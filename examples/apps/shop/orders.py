@@ -33,7 +33,7 @@ def handle(event, *, table, events, stream, now=lambda: datetime.now(UTC), new_i
         Item=item, ConditionExpression="attribute_not_exists(#order)", ExpressionAttributeNames={"#order": "order"}
     )
     detail = json.dumps(item)
-    events.put_events(
+    sent = events.put_events(
         Entries=[
             {
                 "EventBusName": os.environ["SHOP_BUS_NAME"],
@@ -43,6 +43,10 @@ def handle(event, *, table, events, stream, now=lambda: datetime.now(UTC), new_i
             }
         ]
     )
+    if sent["FailedEntryCount"]:
+        # The caller tries again; an order without its event would never be shipped.
+        table.delete_item(Key={"customer": customer, "order": item["order"]})
+        return _answer(503, {"message": "try again"})
     stream.put_record(StreamName=os.environ["ACTIVITY_STREAM_NAME"], PartitionKey=customer, Data=detail.encode())
     return _answer(201, item)
 
@@ -50,7 +54,11 @@ def handle(event, *, table, events, stream, now=lambda: datetime.now(UTC), new_i
 def _answer(status, body):
     return {
         "statusCode": status,
-        "headers": {"Content-Type": "application/json"},
+        "headers": {
+            "Content-Type": "application/json",
+            # With a proxy integration the function itself says which page may read the answer.
+            "Access-Control-Allow-Origin": os.environ["ALLOWED_ORIGIN"],
+        },
         "body": json.dumps(body, default=str),
     }
 

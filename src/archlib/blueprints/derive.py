@@ -51,6 +51,8 @@ def settings_of(taken_by: Callable[..., Any], *, without: Collection[str] = ()) 
         taken_by: the class whose constructor decides, or the method.
         without: parameters that the blueprint fills in itself.
     """
+    if dataclasses.is_dataclass(taken_by):
+        return _dataclass_settings(taken_by, frozenset(without))
     function: Any = vars(taken_by)["__init__"] if isinstance(taken_by, type) else taken_by
     hints = typing.get_type_hints(function)
     described = describe(taken_by)
@@ -68,10 +70,12 @@ def settings_of(taken_by: Callable[..., Any], *, without: Collection[str] = ()) 
 
 
 @cache
-def _dataclass_settings(kind: type) -> Any:
+def _dataclass_settings(kind: Any, without: frozenset[str] = frozenset()) -> Any:
     hints = typing.get_type_hints(kind)
     fields = {}
     for field in dataclasses.fields(kind):
+        if field.name in without:
+            continue
         default = field.default
         if default is None and not _convertible(hints[field.name]):
             continue  # another component, which only Python can pass

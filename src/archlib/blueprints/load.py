@@ -79,8 +79,9 @@ class Document(Settings):
     tags: dict[str, str] = Field(default_factory=dict)
     """Tags of every resource."""
 
-    removal: Removal = "Retain"
-    """``Retain`` keeps data when its stack goes away; ``Delete`` is for throw-away environments."""
+    removal: Removal | dict[str, Removal] = "Retain"
+    """``Retain`` keeps data when its stack goes away; ``Delete`` is for throw-away environments. Also by environment:
+    ``{dev: Delete}``, where ``Retain`` holds for the others."""
 
     layout: Layout = "layered"
     """``layered``: stacks by lifecycle; ``single``: one template."""
@@ -153,7 +154,7 @@ def _from_yaml(path: Path, environment: str | None, sets: Sequence[str]) -> App:
             document.app,
             chosen,
             tags=document.tags,
-            removal=document.removal,
+            removal=document.removal if isinstance(document.removal, str) else document.removal.get(chosen, "Retain"),
             layout=document.layout,
             links=document.links,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from archlib.blueprints.base import Blueprint
+from archlib.blueprints.base import Blueprint, Settings
 from archlib.blueprints.serverless_settings import (
     AuthorizerSettings,
     HttpApiSettings,
@@ -26,6 +26,12 @@ from archlib.components.functions.function import Function
 from archlib.components.functions.schedule import Schedule
 from archlib.components.functions.sources import Consumption
 from archlib.components.functions.state_machine import StateMachine
+from archlib.components.identity.identity_provider import (
+    IdentityProvider,
+    OidcProvider,
+    SamlProvider,
+    SocialProvider,
+)
 from archlib.components.identity.parameter import Parameter
 from archlib.components.identity.secret import Secret
 from archlib.components.identity.user_pool import UserPool
@@ -211,8 +217,11 @@ class Serverless(Blueprint):
             for verb, kinds in _VERBS.items():
                 used = {reference.rpartition("/")[2] for reference in getattr(chosen, verb)}
                 for kind in kinds:
-                    if used & getattr(self.settings, kind).keys():
+                    named = used & getattr(self.settings, kind).keys()
+                    if named:
                         yield name, kind, _SERVICES[kind]
+                    if kind == "state_machines" and any(self.settings.state_machines[each].express for each in named):
+                        yield name, kind, "sync-states"
 
     def _each(self, kind: str, component: Any, stack: Stack, **given: Any) -> dict[str, Any]:
         """Make one ``component`` for each entry of the settings ``kind``."""
@@ -249,6 +258,11 @@ class Serverless(Blueprint):
     def _fill_user_pools(self) -> None:
         for name, chosen in self.settings.user_pools.items():
             pool = self.user_pools[name]
+            for key, provider in chosen.providers.items():
+                with self.at("user_pools", name, "providers", key):
+                    kind, given = _only(provider, f"provider {key!r}: must be", *type(provider).model_fields)
+                    with self.at("user_pools", name, "providers", key, kind):
+                        pool.provider(_provider(kind, key, given.arguments()))
             with self.at("user_pools", name):
                 clients = {key: pool.client(key, **client.arguments()) for key, client in chosen.clients.items()}
                 self.clients[name] = [client.client_id for client in clients.values()]
@@ -312,6 +326,9 @@ class Serverless(Blueprint):
                         getattr(self, kind)[name].connect(*self._bindings(chosen, verb))
         for name, chosen in self.settings.functions.items():
             function = self.functions[name]
+            if chosen.internet and self.network is not None:
+                with self.at("functions", name, "internet"):
+                    function.connect(self.network.for_internet())
             for source, consumption in chosen.consumes.items():
                 with self.at("functions", name, "consumes", source):
                     function.consume(self.find(source, *_SOURCES)[1], Consumption(**consumption.arguments()))
@@ -349,14 +366,7 @@ class Serverless(Blueprint):
                 self.code.output(f"{name}-url", http.url, f"Address of the API {name}")
 
     def _rest_route(self, api: RestApi, chosen: RestApiSettings, route: str, settings: RestRouteSettings) -> None:
-        given = {key: getattr(settings, key) for key in ("function", "queue", "state_machine", "url")}
-        given = {key: value for key, value in given.items() if value is not None}
-        if len(given) != 1:
-            raise WiringError(
-                f"route {route!r}: must lead to one of function, queue, state_machine or url, "
-                f"got {' and '.join(given) or 'none'}"
-            )
-        ((kind, where),) = given.items()
+        kind, where = _only(settings, f"route {route!r}: must lead to", "function", "queue", "state_machine", "url")
         target: Any
         match kind:
             case "queue":
@@ -417,4 +427,23 @@ class Serverless(Blueprint):
 
 
 def _in_network(function: Any) -> bool:
-    return bool(function.in_network or function.connects_to)
+    return bool(function.in_network or function.internet or function.connects_to or function.file_system)
+
+
+def _only(settings: Settings, must: str, *fields: str) -> tuple[str, Any]:
+    """Return the one of ``fields`` that is given, and its value."""
+    given = [(field, value) for field in fields if (value := getattr(settings, field)) is not None]
+    if len(given) != 1:
+        got = " and ".join(field for field, _ in given) or "none"
+        raise WiringError(f"{must} one of {', '.join(fields[:-1])} or {fields[-1]}, got {got}")
+    return given[0]
+
+
+def _provider(kind: Any, name: str, arguments: dict[str, Any]) -> IdentityProvider:
+    match kind:
+        case "saml":
+            return SamlProvider(name, **arguments)
+        case "oidc":
+            return OidcProvider(name, **arguments)
+        case _:
+            return SocialProvider(kind, **arguments)

@@ -19,6 +19,7 @@ from archlib.components.functions.function import Function
 from archlib.components.functions.schedule import Schedule
 from archlib.components.functions.sources import Consumption
 from archlib.components.functions.state_machine import StateMachine
+from archlib.components.identity.identity_provider import OidcProvider, SamlProvider, SocialProvider
 from archlib.components.identity.parameter import Parameter
 from archlib.components.identity.secret import Secret
 from archlib.components.identity.user_pool import UserPool
@@ -66,6 +67,9 @@ class FunctionSettings(settings_of(Function, without=("network",)), Uses):
 
     in_network: bool = False
     """Run in the network, for what can be reached only there."""
+
+    internet: bool = False
+    """Run in the network and open HTTPS connections to the internet through NAT; needs ``network.nat``."""
 
     consumes: Mapping[str, ConsumptionSettings] = Field(default_factory=dict)
     """Queues, streams and tables (their changes) whose records run it, each with how they arrive."""
@@ -244,8 +248,45 @@ class GroupSettings(settings_of(UserPool.group)):
     """A group of people."""
 
 
+class SamlSettings(settings_of(SamlProvider, without=("name",))):
+    """A company's sign-in by SAML 2.0."""
+
+
+class OidcSettings(settings_of(OidcProvider, without=("name",))):
+    """A company's sign-in by OpenID Connect."""
+
+
+class SocialSettings(settings_of(SocialProvider, without=("name",))):
+    """Sign-in with an account of a social network."""
+
+
+class ProviderSettings(Settings):
+    """Where people may sign in instead: exactly one of these."""
+
+    saml: SamlSettings | None = None
+    """A company, by SAML 2.0."""
+
+    oidc: OidcSettings | None = None
+    """A company, by OpenID Connect."""
+
+    google: SocialSettings | None = None
+    """Google."""
+
+    facebook: SocialSettings | None = None
+    """Facebook."""
+
+    apple: SocialSettings | None = None
+    """Apple."""
+
+    amazon: SocialSettings | None = None
+    """Amazon."""
+
+
 class UserPoolSettings(settings_of(UserPool, without=("sender",))):
     """People who sign in."""
+
+    providers: Mapping[str, ProviderSettings] = Field(default_factory=dict)
+    """Where people may sign in instead, by name; every application offers all of them."""
 
     clients: Mapping[str, AppClientSettings] = Field(default_factory=dict)
     """Applications by name."""

@@ -90,7 +90,7 @@ def _example(name: str, field: FieldInfo) -> Iterator[str]:
     yield f"{name}:"
     indent = _INDENT
     if keyed:
-        yield f"{_INDENT}my-{_PLURAL.sub('', name).replace('_', '-')}:"
+        yield f"{_INDENT}my-{_PLURAL.sub('', name.replace('ies', 'ys')).replace('_', '-')}:"
         indent = 2 * _INDENT
     described = nested.describe()
     for inner_name, inner in nested.model_fields.items():

@@ -7,7 +7,9 @@ import os
 import signal
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import Any, Self
 
 
@@ -23,11 +25,12 @@ class Workers:
         # The words of some findings follow the order of sets; in these processes it is the same everywhere.
         os.environ.setdefault("PYTHONHASHSEED", "0")
         self._pool = ProcessPoolExecutor(count, get_context("spawn"), _get_ready, (tuple(regions),))
-        # An interrupt is for the command, which then ends its processes: they ignore it, from their first line on.
-        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # An interrupt is for the command, which then ends its processes: for them it is blocked from their first line.
+        mask = getattr(signal, "pthread_sigmask", lambda *_: ())
+        before = mask(getattr(signal, "SIG_BLOCK", 0), {signal.SIGINT})
         for _ in range(count):
             self._pool.submit(int)
-        signal.signal(signal.SIGINT, interrupt)
+        mask(getattr(signal, "SIG_SETMASK", 0), before)
 
     def __enter__(self) -> Self:
         return self
@@ -48,9 +51,18 @@ class Workers:
 def _get_ready(regions: tuple[str, ...]) -> None:
     # Short-lived and full of small objects: collecting garbage takes longer here than it saves memory.
     gc.disable()
+    Thread(target=_end_with_parent, daemon=True).start()
     from archlib.checks.linter import get_ready  # noqa: PLC0415  (the parent never imports cfn-lint)
 
     get_ready(regions)
+
+
+def _end_with_parent() -> None:
+    """Wait for the command to end, however it does: a process of the pool would not notice."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _lint(template: dict[str, Any], regions: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from archlib.cli.options import DEFAULT_FILE, regions_option, source_options
+from archlib.cli.options import DEFAULT_FILE, counted, regions_option, source_options
 
 
 @click.command("check")
@@ -60,7 +60,9 @@ def command(
     if form == "text" and not as_json:
         resources = sum(len(stack.template["Resources"]) for stack in stacks)
         click.echo(
-            f"{len(stacks)} stacks, {resources} resources, {len(findings)} findings, {len(open_)} to fix", err=True
+            f"{counted(len(stacks), 'stack')}, {counted(resources, 'resource')}, "
+            f"{counted(len(findings), 'finding')}, {len(open_)} to fix",
+            err=True,
         )
     if open_:
         raise SystemExit(1)

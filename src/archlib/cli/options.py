@@ -22,6 +22,11 @@ regions_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
+def counted(number: int, thing: str) -> str:
+    """Return ``1 stack`` or ``2 stacks``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what every command takes that reads a blueprint or a Python file."""
     for option in (layout_option, sets_option, environment_option):

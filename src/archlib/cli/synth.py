@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from archlib.cli.options import file_argument, json_option, regions_option, source_options
+from archlib.cli.options import counted, file_argument, json_option, regions_option, source_options
 from archlib.errors import CheckError
 
 if TYPE_CHECKING:
@@ -65,9 +65,10 @@ def command(
         click.echo(json.dumps({"stacks": rows, "files": [str(path) for path in files]}, indent=2))
         return
     for stack in stacks:
-        click.echo(f"{out / stack['file']}  {stack['resources']} resources")
-    checked = "not checked" if no_lint else f"{made['warnings']} warnings" if made["warnings"] else "no findings"
-    click.echo(f"{len(stacks)} stacks, {sum(stack['resources'] for stack in stacks)} resources, {checked}")
+        click.echo(f"{out / stack['file']}  {counted(stack['resources'], 'resource')}")
+    checked = "not checked" if no_lint else counted(made["warnings"], "warning") if made["warnings"] else "no findings"
+    resources = sum(stack["resources"] for stack in stacks)
+    click.echo(f"{counted(len(stacks), 'stack')}, {counted(resources, 'resource')}, {checked}")
 
 
 @dataclass(frozen=True)

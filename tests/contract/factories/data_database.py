@@ -27,4 +27,14 @@ def provisioned_aurora(stack: Stack) -> Component:
     )
 
 
-FACTORIES = (postgres, postgres_with_replicas, serverless_aurora, provisioned_aurora)
+def aurora_with_everything(stack: Stack) -> Component:
+    return Database(stack, "orders", network=NETWORK, engine="aurora-postgres", data_api=True, readers_max=4)
+
+
+FACTORIES = (
+    postgres,
+    postgres_with_replicas,
+    serverless_aurora,
+    provisioned_aurora,
+    aurora_with_everything,
+)

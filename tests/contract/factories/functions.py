@@ -1,5 +1,6 @@
 from archlib import Component, Stack
 from archlib.components.functions.code import Code
+from archlib.components.functions.file_system import FileSystemMount
 from archlib.components.functions.function import Function
 from archlib.components.functions.live import Live
 from archlib.components.messaging.queue import Queue
@@ -27,6 +28,15 @@ def function(stack: Stack) -> Component:
 
 def function_in_a_network(stack: Stack) -> Component:
     return Function(stack, "worker", code=INLINE, network=Network())
+
+
+def function_with_a_file_system(stack: Stack) -> Component:
+    mount = FileSystemMount(
+        "arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/fsap-0123456789abcdef0",
+        "arn:aws:elasticfilesystem:us-east-1:111122223333:file-system/fs-0123456789abcdef0",
+        security_group="sg-0123456789abcdef1",
+    )
+    return Function(stack, "worker", code=INLINE, network=Network(), file_system=mount, live=Live(provisioned=1))
 
 
 def function_with_live_alias(stack: Stack) -> Component:
@@ -63,6 +73,7 @@ def consuming_function(stack: Stack) -> Component:
 FACTORIES = (
     function,
     function_in_a_network,
+    function_with_a_file_system,
     function_with_live_alias,
     function_that_rolls_back,
     function_with_snap_start,

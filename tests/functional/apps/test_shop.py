@@ -33,6 +33,7 @@ def _shop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(APPS / "shop"))
     monkeypatch.syspath_prepend(str(APPS / "documents"))
     monkeypatch.setenv("SHOP_BUS_NAME", "shop")
+    monkeypatch.setenv("ALLOWED_ORIGIN", "https://shop.example.com")
     monkeypatch.setenv("ACTIVITY_STREAM_NAME", "activity")
     for name in ("orders", "shipping", "notifications", "activity", "index", "fanout"):
         monkeypatch.delitem(sys.modules, name, raising=False)
@@ -46,7 +47,7 @@ def request(method: str, body: Any = None) -> dict[str, Any]:
 def test_a_new_order_is_kept_announced_and_streamed() -> None:
     orders = import_module("orders")
 
-    table, events, stream = Recorder(), Recorder(), Recorder()
+    table, events, stream = Recorder(), Recorder({"FailedEntryCount": 0}), Recorder()
     answer = orders.handle(
         request("POST", {"items": ["tea"]}),
         table=table,
@@ -67,6 +68,21 @@ def test_a_new_order_is_kept_announced_and_streamed() -> None:
         expected,
     )
     assert stream.calls[0][1]["PartitionKey"] == "ada"
+
+
+def test_an_order_that_cannot_be_announced_is_not_kept() -> None:
+    orders = import_module("orders")
+
+    table, stream = Recorder(), Recorder()
+    failing = Recorder({"FailedEntryCount": 1})
+    answer = orders.handle(
+        request("POST", {"items": ["tea"]}), table=table, events=failing, stream=stream, new_id=lambda: "42"
+    )
+
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["Access-Control-Allow-Origin"] == "https://shop.example.com"
+    assert table.calls[-1] == ("delete_item", {"Key": {"customer": "ada", "order": "42"}})
+    assert stream.calls == []
 
 
 def test_customers_see_their_own_orders() -> None:

@@ -214,6 +214,13 @@ def test_settings_do_not_change() -> None:
         BicycleSettings(gears=3).gears = 4
 
 
+def test_dataclasses_have_settings_too() -> None:
+    wheel: Any = settings_of(Wheel, without=("spokes",))
+
+    assert wheel(size=28).arguments() == {"size": 28, "sold": ()}
+    assert wheel.describe() == {"size": "inches across.", "sold": "days it was sold on."}
+
+
 def test_a_parameter_that_no_file_can_hold_has_to_be_left_out() -> None:
     with pytest.raises(TypeError, match=r"no setting can hold .*Stack.*; leave the parameter out of the settings"):
         settings_of(Bicycle)

@@ -430,3 +430,15 @@ def test_every_reference_in_the_schema_leads_somewhere() -> None:
         return set().union(*(references(value) for value in node)) if isinstance(node, list) else set()
 
     assert {f"#/$defs/{name}" for name in whole["$defs"]} >= references(whole)
+
+
+@pytest.mark.parametrize(("environment", "expected"), [("dev", "Delete"), ("prod", "Retain")])
+def test_removal_may_differ_by_environment(tmp_path: Path, environment: str, expected: str) -> None:
+    file = tmp_path / "archlib.yaml"
+    file.write_text(
+        "blueprint: serverless\napp: shop\nremoval: {dev: Delete}\nenvironments: {dev: {}, prod: {}}\n"
+        "settings: {queues: {jobs: {}}}\n",
+        encoding="utf-8",
+    )
+
+    assert load(file, environment=environment).removal == expected

@@ -34,6 +34,10 @@ from archlib.errors import SettingsError, WiringError
 
 CODE = {"inline": "def handler(event, context):\n    return event\n"}
 WORK: dict[str, Any] = {"work": {"code": CODE}}
+MOUNT = {
+    "access_point_arn": "arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/fsap-0123456789abcdef0",
+    "file_system_arn": "arn:aws:elasticfilesystem:us-east-1:111122223333:file-system/fs-0123456789abcdef0",
+}
 MACHINE = {"definition": {"StartAt": "Wait", "States": {"Wait": {"Type": "Succeed"}}}}
 QUIET = {"monitoring": {"alarms": False, "dashboard": False}}
 
@@ -659,6 +663,54 @@ def test_applications_and_groups_of_people_are_made_and_their_ids_put_out() -> N
     assert len(made.clients["people"]) == 2
 
 
+SECRET = {"arn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:idp-AbCdEf"}
+SOCIAL = {"client_id": "shop", "client_secret": SECRET}
+
+
+def test_people_sign_in_elsewhere_and_every_application_offers_it() -> None:
+    apple = {**SOCIAL, "client_secret": {**SECRET, "key": "private_key"}, "more": {"team_id": "T", "key_id": "K"}}
+    made = make(
+        user_pools={
+            "people": {
+                "clients": {"web": {}},
+                "providers": {
+                    "corp": {"saml": {"metadata_url": "https://idp.example.com/metadata"}},
+                    "partner": {"oidc": {"issuer": "https://login.example.com", **SOCIAL}},
+                    "search": {"google": SOCIAL},
+                    "friends": {"facebook": {**SOCIAL, "more": {"api_version": "v17.0"}}},
+                    "phone": {"apple": apple},
+                    "store": {"amazon": {**SOCIAL, "scopes": ["profile"]}},
+                },
+            }
+        }
+    )
+
+    providers = of_type(made, "AWS::Cognito::UserPoolIdentityProvider")
+    web = resources(made)["PeopleWebClient"]
+    names = ["corp", "partner", "Google", "Facebook", "SignInWithApple", "LoginWithAmazon"]
+    assert [each["ProviderName"] for each in providers.values()] == names
+    assert web["Properties"]["SupportedIdentityProviders"] == ["COGNITO", *names]
+    assert web["DependsOn"] == sorted(providers)
+    assert providers["PeopleCorpProvider"]["ProviderDetails"] == {"MetadataURL": "https://idp.example.com/metadata"}
+    assert "claims/emailaddress" in providers["PeopleCorpProvider"]["AttributeMapping"]["email"]
+    assert providers["PeoplePartnerProvider"]["ProviderDetails"]["authorize_scopes"] == "openid email"
+    assert providers["PeopleAppleProvider"]["ProviderDetails"]["private_key"].endswith(":SecretString:private_key}}")
+
+
+@pytest.mark.parametrize(
+    ("provider", "message"),
+    [
+        ({}, "provider 'corp': must be one of saml, oidc, google, facebook, apple or amazon, got none"),
+        ({"google": SOCIAL, "amazon": SOCIAL}, "or amazon, got google and amazon"),
+        ({"saml": {"metadata_url": "http://idp.example.com"}}, "metadata_url must be an https:// address"),
+        ({"apple": SOCIAL}, "more must be team_id and key_id for Apple"),
+    ],
+)
+def test_a_provider_is_exactly_one_that_cognito_takes(provider: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        make(user_pools={"people": {"providers": {"corp": provider}}})
+
+
 # network
 
 
@@ -667,6 +719,7 @@ def test_applications_and_groups_of_people_are_made_and_their_ids_put_out() -> N
     [
         ({"functions": WORK}, False),
         ({"functions": {"work": {"code": CODE, "in_network": True}}}, True),
+        ({"functions": {"work": {"code": CODE, "file_system": MOUNT}}}, True),
         ({"databases": {"ledger": {}}}, True),
         ({"network": {}, "queues": {"jobs": {}}}, True),
     ],

@@ -81,3 +81,28 @@ def test_what_only_a_gateway_leads_to_needs_its_prefix_list() -> None:
 
 def test_without_a_reason_there_is_no_network() -> None:
     assert "network" not in build(functions={"alone": {"code": CODE}})
+
+
+def test_the_internet_is_reached_through_nat_by_those_who_ask() -> None:
+    settings: dict[str, Any] = {"functions": {"call": {"code": CODE, "internet": True}}}
+    with pytest.raises(SettingsError, match="nat"):
+        build(**settings)
+
+    stacks = build(**settings, network={"nat": "one"})
+
+    rules = [
+        resource["Properties"]
+        for resource in stacks["app"].template["Resources"].values()
+        if resource["Type"] == "AWS::EC2::SecurityGroupEgress"
+    ]
+    assert [(rule["CidrIp"], rule["FromPort"], rule["ToPort"]) for rule in rules] == [("0.0.0.0/0", 443, 443)]
+
+
+def test_an_express_state_machine_has_its_own_endpoint() -> None:
+    definition = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+    stacks = build(
+        functions={"call": {"code": CODE, "in_network": True, "starts": ["flow"]}},
+        state_machines={"flow": {"definition": definition, "express": True}},
+    )
+
+    assert {"BankStatesEndpoint", "BankSyncStatesEndpoint"} <= stacks["network"].template["Resources"].keys()

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeVar
 
+from awacs import rds_data
 from awacs import secretsmanager as actions
 from troposphere import Join, rds, secretsmanager
 
+from archlib.components.data.database_readers import scale_readers
+from archlib.components.data.database_size import GIB, Serverless, connections
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
 from archlib.components.identity.secret import Secret
 from archlib.components.network.security_group import SecurityGroup
-from archlib.core.component import Check, Component
+from archlib.core.component import Component
 from archlib.core.naming import pascal
 from archlib.core.stack import Stack
 from archlib.core.suppression import suppress
 from archlib.core.values import PARTITION, Value, arn, join
+from archlib.errors import WiringError
 from archlib.wiring.binding import Binding, Grant
 from archlib.wiring.roles import Network, Target
 from archlib.wiring.watch import Watch
+
+__all__ = ["Database", "Serverless"]
 
 D = TypeVar("D", rds.DBCluster, rds.DBInstance)
 Engine = Literal["postgres", "aurora-postgres"]
@@ -38,34 +44,13 @@ _PORTS = (1150, 65_535)
 _STORAGE = (20, 65_536)
 _BACKUP_DAYS = (7, 35)
 _REPLICAS_MAX = 15
-_UNITS_MAX = 256
-_GIB = 2**30
-_GIB_PER_UNIT = 2
-_GIB_PER_CPU = {"c": 2, "m": 4, "t": 4, "r": 8, "x": 16}
-_CPUS = {"micro": 0.25, "small": 0.5, "medium": 1, "large": 2}
-# RDS accepts one connection per this much memory, and never more than 5000; Aurora Serverless that may shrink to half
-# a unit or less never more than 2000.
-_CONNECTION_BYTES, _CONNECTIONS_MAX = 9_531_392, 5000
-_SMALL_UNITS, _CONNECTIONS_MAX_SMALL = 0.5, 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Serverless:
-    """How far an Aurora Serverless v2 database scales, in capacity units of 2 GiB of memory each.
-
-    Attributes:
-        minimum: 0 to 256 in steps of 0.5; 0 pauses it while nobody is connected, and the next connection waits for it;
-            from 2 on there is room for monitoring under load.
-        maximum: 1 to 256 in steps of 0.5, at least the minimum.
-    """
-
-    minimum: float = 0.5
-    maximum: float = 4
-
-
-class _Scaling(rds.ServerlessV2ScalingConfiguration):
-    # troposphere 4.11 still has the old limits of 0.5 and 128.
-    props = {"MaxCapacity": ((float, int), True), "MinCapacity": ((float, int), True)}  # noqa: RUF012
+_DATA_API = (
+    rds_data.BatchExecuteStatement,
+    rds_data.BeginTransaction,
+    rds_data.CommitTransaction,
+    rds_data.ExecuteStatement,
+    rds_data.RollbackTransaction,
+)
 
 
 class Database(Component):
@@ -74,7 +59,8 @@ class Database(Component):
     Creates ``<Name>Database`` (the RDS instance, or the Aurora cluster), ``<Name>DatabaseSubnets``,
     ``<Name>DatabaseParameters``, ``<Name>DatabaseSecurityGroup`` and ``<Name>DatabaseRole`` for enhanced monitoring;
     for each read replica on RDS ``<Name>DatabaseReplicaN``, for each member of an Aurora cluster
-    ``<Name>DatabaseMemberN``; with ``events`` also ``<Name>DatabaseEvents``.
+    ``<Name>DatabaseMemberN``; with ``events`` also ``<Name>DatabaseEvents``. With ``readers_max`` also
+    ``<Name>DatabaseScalableTarget`` and ``<Name>DatabaseScalingPolicy``.
 
     AWS generates the password, and nobody sees it. RDS keeps and rotates it, but does not offer that for an instance
     with read replicas: there ``<Name>DatabaseSecret`` with ``<Name>DatabaseSecretAttachment`` keeps it, and its
@@ -93,6 +79,8 @@ class Database(Component):
         serverless: how far Aurora Serverless scales; only for Aurora without ``instance_class``.
         multi_az: RDS keeps a standby in another zone, Aurora at least one reader to fail over to. Doubles the price.
         read_replicas: copies that answer reads, 0 to 15.
+        readers_max: for Aurora with at least one reader, the most readers there may be, up to 15; more than those of
+            ``multi_az`` and ``read_replicas`` come and go so that their CPU stays at 70 percent.
         storage_gib: for RDS, storage at first, 20 to 65536 GiB; Aurora grows by itself.
         max_storage_gib: for RDS, storage it may grow to; five times ``storage_gib`` by default, and ``storage_gib``
             itself forbids it.
@@ -101,6 +89,7 @@ class Database(Component):
         database_name: the first database; a-z, 0-9 and ``_``.
         user_name: its owner; a-z, 0-9 and ``_``, and not what every attacker tries.
         parameters: settings of PostgreSQL, such as ``{"log_min_duration_statement": "1000"}``.
+        data_api: for Aurora, SQL may also be sent over HTTPS; see :meth:`for_data_api`.
         events: a topic that hears of failures, failovers, maintenance and changes.
         key: the KMS key; the app's by default.
 
@@ -109,6 +98,7 @@ class Database(Component):
         instances: the ``AWS::RDS::DBInstance`` of each replica, or of each member of the cluster.
         secret: the :class:`Secret` with the password; None where RDS keeps it.
         security_group: id of its security group.
+        data_api: SQL may also be sent over HTTPS.
 
     Raises:
         SettingsError: a setting is outside its range, or does not fit the engine.
@@ -128,6 +118,7 @@ class Database(Component):
         serverless: Serverless | None = None,
         multi_az: bool = True,
         read_replicas: int = 0,
+        readers_max: int | None = None,
         storage_gib: int = 20,
         max_storage_gib: int | None = None,
         backup_days: int = 7,
@@ -135,11 +126,13 @@ class Database(Component):
         database_name: str = "app",
         user_name: str = "app_owner",
         parameters: Mapping[str, str] | None = None,
+        data_api: bool = False,
         events: Target | None = None,
         key: Key | None = None,
     ) -> None:
         super().__init__(stack, name)
         aurora = engine == "aurora-postgres"
+        readers = max(read_replicas, int(multi_az))
         if max_storage_gib is None:
             max_storage_gib = min(5 * storage_gib, _STORAGE[1])
         parameters = parameters or {}
@@ -158,8 +151,12 @@ class Database(Component):
                 serverless is None or (aurora and instance_class is None),
                 "serverless", "left out unless engine is 'aurora-postgres' without instance_class", serverless,
             )  # fmt: skip
-            _check_capacity(check, serverless or Serverless())
+            (serverless or Serverless()).check(check, "serverless")
             check.between("read_replicas", read_replicas, 0, _REPLICAS_MAX)
+            check.that(
+                readers_max is None or (aurora and 1 <= readers <= readers_max <= _REPLICAS_MAX),
+                "readers_max", f"for Aurora with a reader or more, from their number to {_REPLICAS_MAX}", readers_max,
+            )  # fmt: skip
             check.between("storage_gib", storage_gib, *_STORAGE)
             check.that(
                 max_storage_gib == storage_gib or 1.1 * storage_gib <= max_storage_gib <= _STORAGE[1],
@@ -172,12 +169,14 @@ class Database(Component):
                 check.that(ok, field, "a-z, 0-9 and _, a letter first, at most 63 characters", value)
             check.that(user_name not in _RESERVED_USERS, "user_name", "a less obvious name", user_name)
             check.that("rds.force_ssl" not in parameters, "parameters", "without rds.force_ssl", parameters)
+            check.that(aurora or not data_api, "data_api", "off unless engine is 'aurora-postgres'", data_api)
         self.engine = engine
         self.port = port
         self.database_name = database_name
         self.storage_gib = storage_gib
         self.serverless = (serverless or Serverless()) if aurora and instance_class is None else None
         self.instance_class = "db.serverless" if self.serverless else instance_class or "db.t4g.medium"
+        self.data_api = data_api
         self.key = key or Key.of(stack.app)
         self.secret: Secret | None = None
         self.instances: list[rds.DBInstance] = []
@@ -186,12 +185,13 @@ class Database(Component):
         self._place(network)
         self._set_parameters(f"{_ENGINES[engine]}{version.partition('.')[0]}", parameters)
         if aurora:
-            self.resource = self._cluster(max(read_replicas, int(multi_az)))
+            self.resource = self._cluster(readers)
         else:
-            self.resource = self._standalone(read_replicas, max_storage_gib)
-            self.resource.MultiAZ = multi_az
+            self.resource = self._standalone(read_replicas, max_storage_gib, multi_az=multi_az)
         self.resource.EngineVersion = version
         self._keep_password(user_name)
+        if readers_max is not None:
+            scale_readers(self, self.instances, readers_max)
         if events is not None:
             self._tell(events)
 
@@ -235,11 +235,35 @@ class Database(Component):
             self.security_group,
         )
 
+    def for_data_api(self) -> Binding:
+        """Return what a caller needs to send SQL over HTTPS, without a connection and from outside the network.
+
+        Its environment gets ``<NAME>_CLUSTER_ARN``, ``<NAME>_DATABASE`` and ``<NAME>_SECRET_ARN``.
+
+        Raises:
+            WiringError: the database has no Data API.
+        """
+        if not self.data_api:
+            raise WiringError(f"{self} has no Data API; pass data_api=True, with engine='aurora-postgres'")
+        cluster = self.attribute("DBClusterArn")
+        return Binding(
+            self.name,
+            f"sending SQL to {self}",
+            (
+                Grant(_DATA_API, (cluster,)),
+                Grant((actions.GetSecretValue,), (self.secret_arn,)),
+                self.key.for_decrypting(),
+            ),
+            {"CLUSTER_ARN": cluster, "DATABASE": self.database_name},
+            {"SECRET_ARN": self.secret_arn},
+        )
+
     def watches(self) -> Sequence[Watch]:
         """Return what shows that the database is busy, full, or behind."""
+        accepted = self.serverless.connections() if self.serverless else connections(self.instance_class)
         found = [
             self._watch("cpu", "CPU, percent", "CPUUtilization", 80, statistic="Average"),
-            self._watch("connections", "Connections", "DatabaseConnections", self._connections() * 8 // 10),
+            self._watch("connections", "Connections", "DatabaseConnections", accepted * 8 // 10),
         ]
         if self.serverless:
             found.append(self._watch("capacity", "Used capacity, percent", "ACUUtilization", 90, statistic="Average"))
@@ -248,7 +272,7 @@ class Database(Component):
                 found.append(self._watch("lag", "Slowest reader, milliseconds", "AuroraReplicaLagMaximum", 1000))
             return found
         # Storage grows when a tenth is free; half of that means that it could not.
-        free = self._watch("storage", "Free storage, bytes", "FreeStorageSpace", self.storage_gib * _GIB // 20)
+        free = self._watch("storage", "Free storage, bytes", "FreeStorageSpace", self.storage_gib * GIB // 20)
         found.append(replace(free, statistic="Minimum", comparison="<"))
         for number, replica in enumerate(self.instances, 1):
             lag = self._watch(f"lag{number}", f"Lag of replica {number}, seconds", "ReplicaLag", 60)
@@ -302,10 +326,10 @@ class Database(Component):
                 VpcSecurityGroupIds=[self.security_group],
             )
         )
+        if self.data_api:
+            cluster.EnableHttpEndpoint = True
         if self.serverless:
-            cluster.ServerlessV2ScalingConfiguration = _Scaling(
-                MaxCapacity=self.serverless.maximum, MinCapacity=self.serverless.minimum
-            )
+            cluster.ServerlessV2ScalingConfiguration = self.serverless.scaling()
         self.add(cluster, stateful=True)
         for number in range(1, readers + 2):
             member = self._instance(f"DatabaseMember{number}")
@@ -314,11 +338,12 @@ class Database(Component):
             self._add_copy(member)
         return cluster
 
-    def _standalone(self, replicas: int, max_storage_gib: int) -> rds.DBInstance:
+    def _standalone(self, replicas: int, max_storage_gib: int, *, multi_az: bool) -> rds.DBInstance:
         primary = self._rds_instance("Database", max_storage_gib)
         primary.AllocatedStorage = str(self.storage_gib)
         primary.DBName = self.database_name
         primary.KmsKeyId = self.key.arn
+        primary.MultiAZ = multi_az
         primary.StorageEncrypted = True
         self.add(primary, stateful=True)
         for number in range(1, replicas + 1):
@@ -403,31 +428,8 @@ class Database(Component):
             )
         )
 
-    def _connections(self) -> int:
-        """Return how many connections PostgreSQL accepts by default."""
-        if self.serverless:
-            most = _CONNECTIONS_MAX if self.serverless.minimum > _SMALL_UNITS else _CONNECTIONS_MAX_SMALL
-            memory_gib = self.serverless.maximum * _GIB_PER_UNIT
-        else:
-            most, memory_gib = _CONNECTIONS_MAX, _memory_gib(self.instance_class)
-        return min(most, int(memory_gib * _GIB / _CONNECTION_BYTES))
-
     def _watch(self, name: str, title: str, metric: str, threshold: float, *, statistic: str = "Maximum") -> Watch:
         source = "DBClusterIdentifier" if self._aurora else "DBInstanceIdentifier"
         return Watch(
             name, f"{title} of {self}", "AWS/RDS", metric, {source: self.ref()}, statistic, threshold, periods=2
         )
-
-
-def _memory_gib(instance_class: str) -> float:
-    _, family, size = instance_class.split(".")
-    cpus = _CPUS.get(size) or 4 * int(size.removesuffix("xlarge") or 1)
-    return cpus * _GIB_PER_CPU[family[0]]
-
-
-def _check_capacity(check: Check, capacity: Serverless) -> None:
-    low, high = capacity.minimum, capacity.maximum
-    check.that(
-        0 <= low <= high <= _UNITS_MAX and high >= 1 and low % 0.5 == high % 0.5 == 0,
-        "serverless", f"0 to {_UNITS_MAX} units in steps of 0.5, the maximum 1 or more", capacity,
-    )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Literal
 from troposphere import awslambda
 
 from archlib.components.functions.code import Code
+from archlib.components.functions.file_system import FileSystemMount
 from archlib.components.functions.live import Live
 from archlib.components.functions.sources import Consumption, consume
 from archlib.components.identity.key import Key
@@ -45,6 +46,8 @@ _MEMORY = (128, 10_240)
 _STORAGE = (512, 10_240)
 _AGE = (timedelta(minutes=1), timedelta(hours=6))
 _KEY = re.compile("[a-zA-Z][a-zA-Z0-9_]+")
+# What a published version does not hold: Lambda refuses to publish one again for a change of these alone.
+_NOT_VERSIONED = frozenset({"ReservedConcurrentExecutions", "Tags"})
 _RESERVED_KEYS = frozenset(
     {
         *("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
@@ -74,7 +77,8 @@ class Function(Component):
     """A Lambda function with its own role, encrypted log group, tracing and least rights.
 
     Creates ``<Name>Function``, ``<Name>FunctionRole``, ``<Name>FunctionPolicy`` and ``<Name>FunctionLogGroup``; with
-    ``network`` also ``<Name>FunctionSecurityGroup``, with ``live`` a version and an alias, and once something invokes
+    ``network`` also ``<Name>FunctionSecurityGroup``, with ``live`` a version and an alias, with the security group of
+    a ``file_system`` ``<Name>ToFileSystem2049Ingress`` and ``<Name>ToFileSystem2049Egress``, and once something invokes
     it asynchronously ``<Name>FunctionDeadLetterQueue`` and ``<Name>FunctionAsyncInvocation``.
 
     See https://docs.aws.amazon.com/lambda/latest/dg/best-practices.html
@@ -89,10 +93,11 @@ class Function(Component):
         memory_mib: memory in MiB, 128 to 10240; CPU grows with it.
         timeout: longest run, 1 second to 15 minutes.
         storage_mib: size of ``/tmp`` in MiB, 512 to 10240.
-        environment: plain configuration; secrets belong into :meth:`connect`.
+        environment: plain configuration; secrets are never written here but connected, as ARNs.
         layers: ARNs of layer versions, at most 5; not for images.
         reserved_concurrency: runs at a time, taken from the account's pool; None: no reservation, 0: off.
         network: the VPC it runs in; only for functions that must reach something inside one.
+        file_system: an EFS file system it sees as a folder; only in a ``network``, and not with ``snap_start``.
         live: publish versions behind the alias ``live``, with traffic shifting or provisioned concurrency.
         retries: for asynchronous invocations, tries after the first, 0 to 2.
         max_event_age: for asynchronous invocations, how long an event may wait, 1 minute to 6 hours.
@@ -130,6 +135,7 @@ class Function(Component):
         layers: Sequence[Value] = (),
         reserved_concurrency: int | None = None,
         network: Network | None = None,
+        file_system: FileSystemMount | None = None,
         live: Live | None = None,
         retries: int = 2,
         max_event_age: timedelta = timedelta(hours=6),
@@ -158,6 +164,12 @@ class Function(Component):
             )
             if snap_start:
                 _check_snap_start(check, "image" if code.image else runtime, live, storage_mib)
+            if file_system is not None:
+                file_system.check(check)
+                check.that(
+                    network is not None, "network", "given with file_system", network, "it is reached inside one"
+                )
+                check.that(not snap_start, "snap_start", "false with file_system", snap_start)
             if live is not None:
                 live.check(check, reserved_concurrency)
             if problem := code.problem(handler, runtime):
@@ -193,9 +205,7 @@ class Function(Component):
             # Without this the function may start before its role is allowed to write logs.
             DependsOn=self.role.policy,
         )
-        self._package(code, handler, runtime, layers)
-        if snap_start:
-            self.resource.SnapStart = awslambda.SnapStart(ApplyOn="PublishedVersions")
+        self._package(code, handler, runtime, layers, snap_start=snap_start)
         if reserved_concurrency is None:
             suppress(self.resource, "lambda-no-reserved-concurrency")
         else:
@@ -205,14 +215,14 @@ class Function(Component):
         self.add(self.resource)
 
         self.security_group: Value | None = None
-        self._join(network)
+        self._join(network, file_system)
         for key_name, value in (environment or {}).items():
             self.set_environment(key_name, value)
         self.live = live
         if live is not None:
             live.publish(self)
 
-    def _package(self, code: Code, handler: str, runtime: str, layers: Sequence[Value]) -> None:
+    def _package(self, code: Code, handler: str, runtime: str, layers: Sequence[Value], *, snap_start: bool) -> None:
         if code.image is not None:
             self.resource.PackageType = "Image"
             return
@@ -220,8 +230,10 @@ class Function(Component):
         self.resource.Runtime = runtime
         if layers:
             self.resource.Layers = list(layers)
+        if snap_start:
+            self.resource.SnapStart = awslambda.SnapStart(ApplyOn="PublishedVersions")
 
-    def _join(self, network: Network | None) -> None:
+    def _join(self, network: Network | None, file_system: FileSystemMount | None) -> None:
         if network is None:
             suppress(self.resource, "lambda-outside-vpc")
             return
@@ -234,6 +246,18 @@ class Function(Component):
         apis = network.for_aws_apis()
         if apis is not None:
             self.connect(apis)
+        if file_system is not None:
+            self._mount(file_system)
+
+    def _mount(self, file_system: FileSystemMount) -> None:
+        before = set(self.stack.template.resources)
+        self.connect(file_system.for_mounting())
+        # Provisioned environments mount at once: the way has to be open before.
+        opened = [title for title in self.stack.template.resources if title not in before]
+        self.resource.DependsOn = [self.role.policy, *opened]
+        self.resource.FileSystemConfigs = [
+            awslambda.FileSystemConfig(Arn=file_system.access_point_arn, LocalMountPath=file_system.path)
+        ]
 
     @property
     def arn(self) -> Value:
@@ -250,7 +274,7 @@ class Function(Component):
         """A text that changes with the code or the configuration, for resources that must be made anew then."""
 
         def digest() -> str:
-            properties = {key: value for key, value in self.resource.properties.items() if key != "Tags"}
+            properties = {key: value for key, value in self.resource.properties.items() if key not in _NOT_VERSIONED}
             text = json.dumps(encode(properties), sort_keys=True) + self._code_state
             return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -16,6 +16,7 @@ from archlib.wiring.binding import Grant
 from archlib.wiring.permissions import action_name
 from archlib.wiring.policies import VERSION, service_principal
 
+_LOG_DELIVERY = "delivery.logs.amazonaws.com"
 _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
 _USE_IN_CONTEXT = ("kms:Decrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo")
 _LOGS = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo")
@@ -151,5 +152,17 @@ class Key(Component):
                     ("PublishEventsEncrypted", "aws:sns:topicArn", arn("sns", "*")),
                     ("EncryptEvents", "aws:events:event-bus:arn", arn("events", "event-bus/*")),
                 )
+            )
+        if _LOG_DELIVERY in delivering:
+            # Log delivery says in the encryption context for whose logs it uses the key.
+            statements.append(
+                {
+                    "Sid": "DeliverLogsEncrypted",
+                    "Effect": "Allow",
+                    "Principal": service_principal(_LOG_DELIVERY),
+                    "Action": list(_USE),
+                    "Resource": "*",
+                    "Condition": {"StringLike": {"kms:EncryptionContext:SourceArn": arn("logs", "*")}},
+                }
             )
         return {"Version": VERSION, "Statement": statements}

@@ -283,6 +283,11 @@ def test_watches_a_serverless_database(stack: Stack, serverless: Serverless, con
         ({"user_name": "Admin"}, "user_name must be a-z"),
         ({"user_name": "postgres"}, "user_name must be a less obvious name"),
         ({"parameters": {"rds.force_ssl": "0"}}, "parameters must be without rds.force_ssl"),
+        ({"data_api": True}, "data_api must be off unless engine is 'aurora-postgres'"),
+        ({"readers_max": 3}, "readers_max must be for Aurora with a reader or more"),
+        ({"engine": "aurora-postgres", "multi_az": False, "readers_max": 3}, "readers_max must be for Aurora"),
+        ({"engine": "aurora-postgres", "read_replicas": 4, "readers_max": 3}, "from their number to 15, got 3"),
+        ({"engine": "aurora-postgres", "readers_max": 16}, "from their number to 15, got 16"),
     ],
 )
 def test_refuses(stack: Stack, settings: dict[str, Any], message: str) -> None:
@@ -302,3 +307,57 @@ def test_storage_that_must_not_grow_stays(app: App, stack: Stack) -> None:
     Database(stack, "orders", network=NETWORK, storage_gib=50, max_storage_gib=50)
 
     assert "MaxAllocatedStorage" not in properties(app)["OrdersDatabase"]
+
+
+@pytest.mark.parametrize("layout", ["layered", "single"])
+def test_the_data_api_needs_no_network(layout: Any) -> None:
+    app = App("shop", layout=layout)
+    database = Database(Stack(app, "data"), "orders", network=NETWORK, engine="aurora-postgres", data_api=True)
+    Function(Stack(app, "code"), "api", code=INLINE).connect(database.for_data_api())
+
+    found = properties(app)
+
+    assert found["OrdersDatabase"]["EnableHttpEndpoint"] is True
+    variables = found["ApiFunction"]["Environment"]["Variables"]
+    assert sorted(variables) == ["ORDERS_CLUSTER_ARN", "ORDERS_DATABASE", "ORDERS_SECRET_ARN"]
+    granted = {
+        tuple(statement["Action"]): json.dumps(statement["Resource"])
+        for statement in found["ApiFunctionPolicy"]["PolicyDocument"]["Statement"]
+    }
+    sending = tuple(
+        f"rds-data:{action}"
+        for action in (
+            "BatchExecuteStatement", "BeginTransaction", "CommitTransaction", "ExecuteStatement", "RollbackTransaction",
+        )
+    )  # fmt: skip
+    assert "DBClusterArn" in granted[sending]
+    assert ("secretsmanager:GetSecretValue",) in granted
+    assert ("kms:Decrypt",) in granted
+
+
+@pytest.mark.parametrize("settings", [{}, {"engine": "aurora-postgres"}])
+def test_there_is_no_data_api_unless_asked_for(app: App, stack: Stack, settings: dict[str, Any]) -> None:
+    database = Database(stack, "orders", network=NETWORK, **settings)
+
+    with pytest.raises(WiringError, match="database 'orders' has no Data API; pass data_api=True"):
+        database.for_data_api()
+    assert "EnableHttpEndpoint" not in properties(app)["OrdersDatabase"]
+
+
+def test_readers_of_aurora_follow_the_load(app: App, stack: Stack) -> None:
+    Database(stack, "orders", network=NETWORK, engine="aurora-postgres", read_replicas=2, readers_max=6)
+
+    found = rendered(app)
+    target = found["OrdersDatabaseScalableTarget"]
+    policy = found["OrdersDatabaseScalingPolicy"]["Properties"]
+
+    assert (target["Properties"]["MinCapacity"], target["Properties"]["MaxCapacity"]) == (2, 6)
+    assert target["Properties"]["ResourceId"] == {"Fn::Sub": "cluster:${OrdersDatabase}"}
+    assert target["Properties"]["ScalableDimension"] == "rds:cluster:ReadReplicaCount"
+    assert "AWSServiceRoleForApplicationAutoScaling_RDSCluster" in json.dumps(target["Properties"]["RoleARN"])
+    assert target["DependsOn"] == [f"OrdersDatabaseMember{number}" for number in (1, 2, 3)]
+    assert policy["ScalingTargetId"] == {"Ref": "OrdersDatabaseScalableTarget"}
+    assert policy["TargetTrackingScalingPolicyConfiguration"] == {
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "RDSReaderAverageCPUUtilization"},
+        "TargetValue": 70,
+    }

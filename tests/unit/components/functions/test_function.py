@@ -9,6 +9,7 @@ import pytest
 
 from archlib import App, Stack
 from archlib.components.functions.code import Code
+from archlib.components.functions.file_system import FileSystemMount
 from archlib.components.functions.function import Function
 from archlib.components.functions.live import Live
 from archlib.components.messaging.queue import Queue
@@ -19,6 +20,8 @@ from archlib.wiring.binding import Binding
 
 Rendered = Callable[[], dict[str, Any]]
 INLINE = Code(inline="def handler(event, context):\n    return event\n")
+ACCESS_POINT = "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0"
+FILE_SYSTEM = "arn:aws:elasticfilesystem:eu-west-1:123456789012:file-system/fs-0123456789abcdef0"
 IMAGE = Code(image="123456789012.dkr.ecr.eu-west-1.amazonaws.com/worker:1")
 
 
@@ -98,6 +101,18 @@ def test_may_only_write_its_log_and_its_traces(stack: Stack, rendered: Rendered)
         ({"snap_start": True, "live": Live(), "storage_mib": 1024}, "storage_mib must be 512 with snap_start"),
         ({"live": Live(provisioned=5), "reserved_concurrency": 4}, "at most the reserved concurrency of 4, got 5"),
         ({"environment": {"AWS_REGION": "x"}}, "environment must be free of what Lambda reserves, got 'AWS_REGION'"),
+        (
+            {"file_system": FileSystemMount(ACCESS_POINT, FILE_SYSTEM)},
+            "network must be given with file_system, got None",
+        ),
+        (
+            {"file_system": FileSystemMount(ACCESS_POINT, FILE_SYSTEM), "snap_start": True},
+            "snap_start must be false with file_system, got True",
+        ),
+        ({"file_system": FileSystemMount(ACCESS_POINT, FILE_SYSTEM, "/data")}, "path must be /mnt/ and a name"),
+        ({"file_system": FileSystemMount(ACCESS_POINT, FILE_SYSTEM, "/mnt/a/b")}, "path must be /mnt/ and a name"),
+        ({"file_system": FileSystemMount(ACCESS_POINT, FILE_SYSTEM, "/mnt/")}, "path must be /mnt/ and a name"),
+        ({"file_system": FileSystemMount(ACCESS_POINT, FILE_SYSTEM, "/mnt/" + "a" * 156)}, "160 characters in all"),
         ({"environment": {"1ST": "x"}}, "environment must be named by letters, digits and _, got '1ST'"),
     ],
 )
@@ -187,6 +202,50 @@ def test_a_network_without_endpoints_opens_nothing(stack: Stack, rendered: Rende
     Function(stack, "worker", code=INLINE, network=Network(endpoints=False))
 
     assert [name for name, node in rendered().items() if node["Type"] == "AWS::EC2::SecurityGroupEgress"] == []
+
+
+@pytest.mark.parametrize(
+    ("read_only", "rights"),
+    [
+        (True, ["elasticfilesystem:ClientMount"]),
+        (False, ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"]),
+    ],
+)
+def test_mounts_a_file_system_through_its_access_point_only(
+    stack: Stack,
+    rendered: Rendered,
+    read_only: bool,  # noqa: FBT001
+    rights: list[str],
+) -> None:
+    mount = FileSystemMount(ACCESS_POINT, FILE_SYSTEM, "/mnt/models", read_only=read_only)
+    Function(stack, "worker", code=INLINE, network=Network(endpoints=False), file_system=mount)
+
+    found = rendered()
+    assert found["WorkerFunction"]["Properties"]["FileSystemConfigs"] == [
+        {"Arn": ACCESS_POINT, "LocalMountPath": "/mnt/models"}
+    ]
+    assert {
+        "Effect": "Allow",
+        "Action": rights,
+        "Resource": [FILE_SYSTEM],
+        "Condition": {"StringEquals": {"elasticfilesystem:AccessPointArn": ACCESS_POINT}},
+    } in found["WorkerFunctionPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert [name for name in found if "2049" in name] == []
+
+
+def test_the_way_to_the_mount_targets_is_open_before_the_function_is_made(stack: Stack, rendered: Rendered) -> None:
+    mount = FileSystemMount(ACCESS_POINT, FILE_SYSTEM, security_group="sg-2")
+    Function(stack, "worker", code=INLINE, network=Network(endpoints=True), file_system=mount)
+
+    found = rendered()
+    group = {"Fn::GetAtt": ["WorkerFunctionSecurityGroup", "GroupId"]}
+    into, out = (found[f"WorkerToFileSystem2049{way}"]["Properties"] for way in ("Ingress", "Egress"))
+    assert (into["GroupId"], into["SourceSecurityGroupId"]) == ("sg-2", group)
+    assert (out["GroupId"], out["DestinationSecurityGroupId"]) == (group, "sg-2")
+    assert {into["FromPort"], into["ToPort"], out["FromPort"], out["ToPort"]} == {2049}
+    assert found["WorkerFunction"]["DependsOn"] == [
+        *("WorkerFunctionPolicy", "WorkerToFileSystem2049Egress", "WorkerToFileSystem2049Ingress"),
+    ]
 
 
 def test_outside_a_network_it_says_why(stack: Stack, rendered: Rendered) -> None:
