@@ -137,14 +137,20 @@ def record(path: Path | None) -> None:
     if path is None:
         inputs.complete = False
     else:
-        inputs.paths.add(path.resolve())
+        inputs.paths.add(path.absolute())
 
 
 def content(path: Path) -> str:
     """Return a text that changes with the content of the file or folder ``path``, or with it going away."""
-    digest = hashlib.sha256()
+    # Where a link leads is part of what is found behind it.
+    digest = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape"))
     if path.is_dir():
-        files = sorted(Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+        files = []
+        for folder, folders, names in os.walk(path):
+            files += [Path(folder, name) for name in names]
+            links = sorted(str(Path(folder, name).resolve()) for name in folders if Path(folder, name).is_symlink())
+            digest.update("\n".join(links).encode("utf-8", "surrogateescape"))
+        files.sort()
     else:
         files = [path]
     for file in files:
@@ -154,5 +160,5 @@ def content(path: Path) -> str:
         except OSError:
             digest.update(b"missing\n")
             continue
-        digest.update(f"{file.relative_to(path)} {executable} {len(data)}\n".encode() + data)
+        digest.update(f"{file.relative_to(path)} {executable} {len(data)}\n".encode("utf-8", "surrogateescape") + data)
     return digest.hexdigest()

@@ -17,7 +17,10 @@ def parse_duration(text: str) -> timedelta:
     """
     if not re.fullmatch(r"(\d+[smhd])+", text):
         raise ValueError(f"must be a duration such as 30s, 5m, 12h or 4d, got {text!r}")
-    return timedelta(seconds=sum(int(count) * _UNITS[unit] for count, unit in _DURATION.findall(text)))
+    try:
+        return timedelta(seconds=sum(int(count) * _UNITS[unit] for count, unit in _DURATION.findall(text)))
+    except (OverflowError, ValueError):
+        raise ValueError("must be a duration of at most 999999999d") from None
 
 
 def format_duration(duration: timedelta) -> str:

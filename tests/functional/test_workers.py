@@ -74,6 +74,6 @@ def test_no_process_outlives_an_interrupted_command(tmp_path: Path, ending: sign
         time.sleep(0.05)
 
     assert command.returncode == code
-    assert b"Traceback" not in errors
+    assert ending == signal.SIGKILL or b"Traceback" not in errors, "what is killed cannot tidy up"
     assert children_of(command.pid) == []
     assert not (tmp_path / "out").exists()

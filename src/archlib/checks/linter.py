@@ -38,7 +38,11 @@ def lint(template: dict[str, Any], regions: Sequence[str]) -> list[dict[str, Any
             close = get_close_matches(region, REGIONS, n=1)
             advice = f"did you mean {close[0]!r}?" if close else "name one such as eu-west-1"
             raise UsageError(f"region must be one that CloudFormation is in, got {region!r}; {advice}")
-    matches = _runner(tuple(regions)).validate_template(_positioned(template, count(1)))
+    try:
+        matches = list(_runner(tuple(regions)).validate_template(_positioned(template, count(1))))
+    except Exception as error:  # noqa: BLE001  (cfn-lint fails in many ways on what is no template)
+        message = f"cfn-lint cannot read this template ({error}); check that Metadata and resources are mappings"
+        return [{"rule": "E9003", "severity": "error", "message": message, "path": [], "fix": "", "url": ""}]
     return [_row(match) for match in matches]
 
 

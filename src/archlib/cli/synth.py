@@ -108,9 +108,10 @@ class _Request:
         kept = self.store.get(self.key)
         if not isinstance(kept, dict) or kept.keys() != {"inputs", "texts", "report", "warnings"}:
             return None
-        if not kept["inputs"] or MANIFEST not in kept["texts"]:
+        inputs, texts = kept["inputs"], kept["texts"]
+        if not isinstance(inputs, dict) or not inputs or not isinstance(texts, dict) or MANIFEST not in texts:
             return None
-        unchanged = all(content(Path(path)) == before for path, before in kept["inputs"].items())
+        unchanged = all(content(Path(path)) == before for path, before in inputs.items())
         return kept if unchanged else None
 
     def make(self) -> dict[str, Any]:

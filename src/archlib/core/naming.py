@@ -11,6 +11,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 _NAME_MAX = 64
 _STACK_NAME_MAX = 128
 _SECRET_WORDS = re.compile("password|secret|token", re.IGNORECASE)
+_OTHER_WORDS = {"password": "Login", "secret": "Credentials", "token": "Pass"}
 
 
 def check_name(name: str, kind: str) -> str:
@@ -77,4 +78,4 @@ def link_name(target: str, attribute: str) -> str:
     For a ``Ref`` it is the logical id itself, so that the reference reads the same in both templates. An ARN or an
     id is no secret: names that sound like one are reworded, since scanners judge a parameter by its name.
     """
-    return _SECRET_WORDS.sub("Credentials", target + attribute.replace(".", ""))
+    return _SECRET_WORDS.sub(lambda word: _OTHER_WORDS[word[0].lower()], target + attribute.replace(".", ""))

@@ -94,7 +94,10 @@ class Stack:
         origin = here()
         if origin:
             self.origins[title] = origin
-        self.template.add_resource(resource)
+        try:
+            self.template.add_resource(resource)
+        except ValueError as error:
+            raise SettingsError(Problem(f"stack {self.name!r}: {error}; split the stack", origin)) from None
         return resource
 
     def renew(self, title: str, following: Sequence[str]) -> None:

@@ -61,3 +61,10 @@ def test_an_arn_is_no_secret_by_name() -> None:
     assert link_name("MainDatabase", "MasterUserSecret.SecretArn") == "MainDatabaseMasterUserCredentialsCredentialsArn"
     assert link_name("OrdersTable", "") == "OrdersTable"
     assert link_name("OrdersTable", "StreamArn") == "OrdersTableStreamArn"
+
+
+def test_what_is_reworded_stays_apart() -> None:
+    names = {link_name(name, "") for name in ("ApiTokenSecret", "ApiSecretSecret", "ApiPasswordSecret")}
+
+    assert len(names) == 3
+    assert not any(word in name.lower() for name in names for word in ("password", "secret", "token"))

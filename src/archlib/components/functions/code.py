@@ -18,7 +18,9 @@ from archlib.core.artifact import Asset
 from archlib.core.stack import Stack
 
 _ZIP_MAX, _UNZIPPED_MAX, _INLINE_MAX = 50 * 2**20, 250 * 2**20, 4096
-_LEFT_OUT = frozenset({"__pycache__", ".git", ".venv", ".DS_Store", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
+_LEFT_OUT = frozenset(
+    {".env", "__pycache__", ".git", ".venv", ".DS_Store", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,12 @@ class Code:
             return f"path must exist, got {str(path)!r}; create it or correct the path"
         if path.is_file() and not zipfile.is_zipfile(path):
             return f"path must be a folder or a zip file, got {str(path)!r}"
-        size, names = _measure(path)
+        if outside := next((name for name, file in _files(path) if not _is_inside(file, path)), None):
+            return f"path must hold files of its own, got {outside!r}, which leads outside; copy it or remove the link"
+        try:
+            size, names = _measure(path)
+        except zipfile.BadZipFile:
+            return f"path must be a folder or a zip file, got {str(path)!r}, which is damaged"
         if size > _UNZIPPED_MAX:
             return f"path must hold at most 250 MB unzipped, got {size / 2**20:.0f} MB; remove what runs do not need"
         if (zipped := _zipped_size(path, size)) > _ZIP_MAX:
@@ -136,6 +143,10 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
         relative = file.relative_to(folder)
         if file.is_file() and not _LEFT_OUT.intersection(relative.parts) and file.suffix != ".pyc":
             yield relative.as_posix(), file
+
+
+def _is_inside(file: Path, folder: Path) -> bool:
+    return file.resolve().is_relative_to(folder.resolve())
 
 
 def _measure(path: Path) -> tuple[int, set[str]]:

@@ -215,3 +215,21 @@ def test_a_zip_is_uploaded_as_it_is(tmp_path: Path) -> None:
     path = archive(tmp_path / "code.zip", {"index.py": HANDLER})
 
     assert write_zip(path) == path.read_bytes()
+
+
+def test_refuses_files_that_lead_outside_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("s", encoding="utf-8")
+    folder = tmp_path / "src"
+    folder.mkdir()
+    (folder / "index.py").write_text("def handler(event, context):\n    return 1\n", encoding="utf-8")
+    (folder / "shadow").symlink_to(tmp_path / "secret.txt")
+
+    assert "got 'shadow', which leads outside" in Code(path=folder).problem("index.handler", "python3.14")
+
+
+def test_leaves_local_secrets_out(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text("def handler(event, context):\n    return 1\n", encoding="utf-8")
+    before = pack(tmp_path)
+    (tmp_path / ".env").write_text("KEY=value", encoding="utf-8")
+
+    assert pack(tmp_path) == before

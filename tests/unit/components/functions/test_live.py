@@ -144,3 +144,8 @@ def test_refuses_what_cannot_work(stack: Stack, live: Live, message: str) -> Non
         Function(stack, "worker", code=INLINE, live=live)
 
     assert message in str(caught.value)
+
+
+def test_what_no_version_holds_publishes_none() -> None:
+    assert description() == description(reserved_concurrency=5)
+    assert description() != description(memory_mib=1024)
