@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import traceback
 from importlib import import_module
 
 import click
@@ -86,4 +85,6 @@ def _fail(messages: list[str], error: BaseException, *, debug: bool) -> None:
     for message in messages:
         click.echo(f"{click.style('error', fg='red', bold=True)}: {message}", err=True)
     if debug:
+        import traceback
+
         traceback.print_exception(error)
