@@ -16,7 +16,7 @@ from archlib.checks.run import REGIONS, Lint, check
 from archlib.core.app import App
 from archlib.core.artifact import StackArtifact
 from archlib.core.origin import Origin
-from archlib.core.source import read_yaml
+from archlib.core.source import Lines, read_yaml
 from archlib.emit.template import to_json, to_yaml
 from archlib.errors import CheckError, Problem, SourceError
 from archlib.output import MANIFEST, write_texts
@@ -128,7 +128,10 @@ def read_template(path: Path) -> StackArtifact:
     Raises:
         SourceError: the file cannot be read, or is not a template.
     """
-    content, lines = read_yaml(path)
+    return _template(path, *read_yaml(path))
+
+
+def _template(path: Path, content: Any, lines: Lines) -> StackArtifact:
     file = str(path.resolve())
     if not isinstance(content, dict) or not isinstance(content.get("Resources"), dict):
         message = "must be a CloudFormation template with Resources, or a blueprint; check the file"
@@ -155,9 +158,9 @@ def read_stacks(
         SettingsError: something in it is wrong.
     """
     if file.suffix != ".py":
-        content, _ = read_yaml(file)
+        content, lines = read_yaml(file)
         if isinstance(content, dict) and "Resources" in content and "blueprint" not in content:
-            return (read_template(file),)
+            return (_template(file, content, lines),)
     return load(file, environment=environment, sets=sets, layout=layout).assemble()
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from archlib.blueprints.base import Blueprint
 from archlib.core.assembly import nearest
 from archlib.errors import SettingsError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "archlib.blueprints"
 """Entry-point group by which other packages add blueprints."""
@@ -18,9 +23,7 @@ BUILT_IN = {
 
 def names() -> dict[str, str]:
     """Return the known blueprints and what each is for."""
-    from importlib.metadata import entry_points  # noqa: PLC0415  (slow, and not needed for our own)
-
-    added = {entry.name: f"from {entry.module}" for entry in entry_points(group=GROUP)}
+    added = {entry.name: f"from {entry.module}" for entry in _added()}
     return {**added, **{name: purpose for name, (_, purpose) in BUILT_IN.items()}}
 
 
@@ -34,10 +37,16 @@ def blueprint(name: str) -> type[Blueprint]:
         module, _, attribute = BUILT_IN[name][0].partition(":")
         found: type[Blueprint] = getattr(import_module(module), attribute)
         return found
-    from importlib.metadata import entry_points  # noqa: PLC0415  (slow, and not needed for our own)
-
-    for entry in entry_points(group=GROUP, name=name):
-        loaded: type[Blueprint] = entry.load()
-        return loaded
+    for entry in _added():
+        if entry.name == name:
+            loaded: type[Blueprint] = entry.load()
+            return loaded
     known = ", ".join(sorted(names()))
     raise SettingsError(f"blueprint must be one of {known}, got {name!r}{nearest(name, names())}")
+
+
+def _added() -> Iterable[EntryPoint]:
+    """Return the blueprints of other packages."""
+    from importlib.metadata import entry_points  # noqa: PLC0415  (slow, and not needed for our own)
+
+    return entry_points(group=GROUP)

@@ -65,7 +65,7 @@ class ResourcePolicy:
 
     def allow(self, service: str, actions: Sequence[str], resource: Value, source: Value | None = None) -> None:
         """Let ``service`` perform ``actions`` on ``resource``, for this account and the ARN ``source``."""
-        conditions: dict[str, Any] = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+        conditions: dict[str, Any] = {**_OF_THIS_ACCOUNT}
         if source is not None:
             conditions["ArnLike"] = {"aws:SourceArn": source}
         self._add(service, actions, resource, {"Condition": conditions})
