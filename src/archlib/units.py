@@ -25,9 +25,11 @@ def parse_duration(text: str) -> timedelta:
 
 def format_duration(duration: timedelta) -> str:
     """Return ``duration`` the way :func:`parse_duration` reads it, largest units first."""
-    rest = seconds(duration)
-    if rest < 0:
+    if duration < timedelta(0):
         return f"-{format_duration(-duration)}"
+    rest, fraction = divmod(duration, timedelta(seconds=1))
+    if fraction:  # only to be shown: nothing is measured in parts of a second
+        return f"{duration.total_seconds():g}s"
     parts = []
     for unit, size in _UNITS.items():
         count, rest = divmod(rest, size)
@@ -37,5 +39,12 @@ def format_duration(duration: timedelta) -> str:
 
 
 def seconds(duration: timedelta) -> int:
-    """Return ``duration`` in whole seconds, the unit of most AWS properties."""
-    return duration // timedelta(seconds=1)
+    """Return ``duration`` in seconds, the unit of most AWS properties.
+
+    Raises:
+        ValueError: it is not whole seconds.
+    """
+    whole, fraction = divmod(duration, timedelta(seconds=1))
+    if fraction:
+        raise ValueError(f"must be whole seconds, got {format_duration(duration)}")
+    return whole

@@ -32,3 +32,17 @@ def test_refuses_anything_else(text: str) -> None:
 
 def test_shows_negative_durations() -> None:
     assert format_duration(timedelta(seconds=-90)) == "-1m30s"
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"),
+    [
+        (timedelta(milliseconds=50), "0.05s"),
+        (timedelta(minutes=1, milliseconds=500), "60.5s"),
+        (timedelta(milliseconds=-1500), "-1.5s"),
+    ],
+)
+def test_parts_of_a_second_are_shown_and_never_lost(duration: timedelta, text: str) -> None:
+    assert format_duration(duration) == text
+    with pytest.raises(ValueError, match="must be whole seconds, got "):
+        seconds(duration)

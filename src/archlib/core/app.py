@@ -37,6 +37,7 @@ class App:
 
     Attributes:
         stacks: the stacks by name, in the order they were made.
+        homes: for each logical id that was added, its stack.
 
     Raises:
         SettingsError: a name, tag or choice is malformed.
@@ -67,6 +68,7 @@ class App:
         self.links = links
         self.tags = check_tags({"app": name, "environment": environment, **(tags or {})})
         self.stacks: dict[str, Stack] = {}
+        self.homes: dict[str, Stack] = {}
         self.waivers: list[Waiver] = []
         self.overrides: list[tuple[str, str, Any, Origin | None]] = []
         self._shared: dict[str, Any] = {}
@@ -81,9 +83,9 @@ class App:
             )
         self.stacks[stack.name] = stack
 
-    def stack(self, name: str, *, description: str = "") -> Stack:
-        """Return the stack ``name``, made now if it does not exist yet."""
-        return self.stacks.get(name) or Stack(self, name, description=description)
+    def stack(self, name: str, *, description: str = "", region: str | None = None) -> Stack:
+        """Return the stack ``name``, made now if it does not exist yet; see :class:`Stack`."""
+        return self.stacks.get(name) or Stack(self, name, description=description, region=region)
 
     def once(self, what: str, make: Callable[[], T]) -> T:
         """Return the thing ``what`` that the whole app shares, made by ``make`` the first time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
@@ -17,12 +17,13 @@ class ParameterSource:
     """Where the value of a template parameter comes from.
 
     Attributes:
-        kind: ``output`` of another stack, the ``asset-bucket`` the deployer uploads to, or the ``user``.
+        kind: ``output`` of another stack, the ``asset-bucket`` the deployer uploads to, the id of a ``prefix-list``
+            that AWS manages in the region, or the ``user``.
         stack: for ``output``, the physical name of the stack that has it.
-        output: for ``output``, its name there.
+        output: for ``output``, its name there; for ``prefix-list``, the service: ``s3``, ``dynamodb``, ``cloudfront``.
     """
 
-    kind: Literal["output", "asset-bucket", "user"]
+    kind: Literal["output", "asset-bucket", "prefix-list", "user"]
     stack: str = ""
     output: str = ""
 
@@ -88,8 +89,10 @@ class StackArtifact:
         depends_on: physical names of the stacks that must exist first.
         assets: local content to upload first.
         origins: logical id -> the user's own file and line.
+        places: path in the template -> the line on which the user wrote just that, where it is known.
         permissions: logical id of a policy -> why each of its permissions exists.
         waivers: accepted findings on resources of this stack.
+        region: the one region it can be deployed to; None: the region of the deployment.
     """
 
     name: str
@@ -99,5 +102,13 @@ class StackArtifact:
     depends_on: frozenset[str] = frozenset()
     assets: tuple[Asset, ...] = ()
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    places: Mapping[tuple[str | int, ...], Origin] = field(default_factory=dict)
     permissions: Mapping[str, tuple[Permission, ...]] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
+    region: str | None = None
+
+    def origin(self, path: Sequence[str | int]) -> Origin | None:
+        """Return the user's line for ``path`` in the template: of the closest thing around it whose line is known."""
+        around = (self.places.get(tuple(path[:end])) for end in range(len(path), 0, -1))
+        named = str(path[1]) if len(path) > 1 else ""
+        return next(filter(None, around), None) or self.origins.get(named)

@@ -11,19 +11,20 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from archlib.core.artifact import Asset, ParameterSource, Permission, StackArtifact, Template
+from archlib.core.cycles import find_cycle
+from archlib.core.forms import wrong_attributes, wrong_reference, wrong_references
 from archlib.core.naming import link_name, stack_name
 from archlib.core.origin import Origin
-from archlib.core.stack import ASSET_BUCKET
 from archlib.core.suppression import write_suppression
 from archlib.core.tags import apply_tags
-from archlib.core.values import encode
+from archlib.core.values import PSEUDO_PARAMETERS, SUBSTITUTION, encode
 from archlib.errors import LinkError, Problem, SettingsError
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ _ATTRIBUTES = (
     *("Properties", "Metadata"),
 )
 _REFERENCES = frozenset({"Ref", "Fn::GetAtt", "Fn::Sub"})
-_VARIABLE = re.compile(r"\$\{([^!{}][^{}]*)\}")
 _DIALECTS = (
     ("checkov", re.compile(r"CKV\d?_")),
     ("cdk_nag", re.compile(r"(AwsSolutions|Serverless|NIST|HIPAA|PCI)")),
@@ -51,7 +51,7 @@ _DIALECTS = (
 
 @dataclass
 class _Unit:
-    """What becomes one CloudFormation stack: one stack of the app, or all of them in the single layout."""
+    """What becomes one CloudFormation stack: one stack of the app, or in the single layout all those of a region."""
 
     name: str
     template: Template
@@ -62,6 +62,10 @@ class _Unit:
     needs: dict[str, str] = field(default_factory=dict)
     """Physical name of a stack this one depends on -> the first reference that makes it so, in words."""
 
+    @property
+    def region(self) -> str | None:
+        return self.stacks[0].region
+
     def collect(self, what: Callable[[Stack], Mapping[str, Any]]) -> dict[str, Any]:
         return {self.renamed.get(key, key): value for stack in self.stacks for key, value in what(stack).items()}
 
@@ -70,39 +74,72 @@ def assemble(app: App) -> tuple[StackArtifact, ...]:
     """Render and link the stacks of ``app``, dependencies first.
 
     Raises:
-        LinkError: stacks refer to each other in a cycle, or a reference has no target.
+        LinkError: stacks or resources refer to each other in a cycle, or a reference has no target.
         SettingsError: a resource misses a property, or an override or waiver names nothing.
     """
-    units = _units(app)
-    owners = {logical_id: unit for unit in units for logical_id in unit.template["Resources"]}
+    references: dict[str, set[str]] = {}
+    units = _units(app, references)
+    owners = _owners(units)
     _override(app, owners)
+    for name, *_ in app.overrides:
+        references.pop(name, None)
+    _check_attributes(units)
     _waive(app, owners)
     renamed: dict[str, str] = {}
     for unit in units:
         _renew(unit)
         renamed |= unit.renamed
         owners |= dict.fromkeys(unit.renamed.values(), unit)
-    problems = [problem for unit in units for problem in _Linker(app, unit, owners, renamed).link()]
+    # Publishing is being read by someone: a reader that nobody keeps.
+    readers = [
+        _Unit(stack.physical_name, {"Resources": {stack.name: encode(stack.published)}}, [stack])
+        for stack in app.stacks.values()
+        if stack.published and app.layout == "layered"
+    ]
+    linkers = [_Linker(app, unit, owners, renamed, references) for unit in [*units, *readers]]
+    problems = [problem for linker in linkers for problem in linker.link()]
+    if malformed := [problem for linker in linkers for problem in linker.malformed]:
+        raise SettingsError(malformed)
     if problems:
         raise LinkError(problems)
     return tuple(_artifact(app, unit) for unit in _in_order(units))
 
 
-def _units(app: App) -> list[_Unit]:
+def _owners(units: Iterable[_Unit]) -> dict[str, _Unit]:
+    owners: dict[str, _Unit] = {}
+    for unit in units:
+        own = dict.fromkeys(unit.template["Resources"], unit)
+        for name in sorted(owners.keys() & own.keys()):
+            raise SettingsError(
+                f"resource {name!r}: logical id must be unique in the app, but stacks {owners[name].name!r} and "
+                f"{unit.name!r} both have it; rename one of the two"
+            )
+        owners |= own
+    return owners
+
+
+def _units(app: App, references: dict[str, set[str]]) -> list[_Unit]:
+    """Render the stacks, and note in ``references`` the names that each resource refers to."""
     stacks = [stack for stack in app.stacks.values() if stack.template.resources]
     if not stacks:
         raise SettingsError(f"app {app.name!r}: there must be at least one resource, got none; add a component")
     problems: list[Problem] = []
-    rendered = [(stack, _render(stack, app.tags, problems)) for stack in stacks]
+    rendered = [(stack, _render(stack, app.tags, problems, references)) for stack in stacks]
     if problems:
         raise SettingsError(problems)
     if app.layout == "layered":
         return [_Unit(stack.physical_name, template, [stack]) for stack, template in rendered]
-    merged: Template = {"Description": f"{app.name} ({app.environment})"}
+    merged: dict[str | None, _Unit] = {}
     for stack, template in rendered:
+        unit = merged.get(stack.region)
+        if unit is None:
+            description = " ".join(filter(None, (f"{app.name} ({app.environment})", stack.region)))
+            name = stack_name(app.name, app.environment, stack.region)
+            unit = merged[stack.region] = _Unit(name, {"Description": description}, [])
+        unit.stacks.append(stack)
         for section in _SECTIONS:
             for name, value in template.get(section, {}).items():
-                known = merged.setdefault(section, {})
+                known = unit.template.setdefault(section, {})
                 if known.setdefault(name, value) != value:
                     raise SettingsError(
                         Problem(
@@ -112,16 +149,18 @@ def _units(app: App) -> list[_Unit]:
                         )
                     )
         if "Transform" in template:
-            merged["Transform"] = template["Transform"]
-    return [_Unit(stack_name(app.name, app.environment, None), merged, stacks)]
+            unit.template["Transform"] = template["Transform"]
+    return list(merged.values())
 
 
-def _render(stack: Stack, tags: Mapping[str, str], problems: list[Problem]) -> Template:
+def _render(
+    stack: Stack, tags: Mapping[str, str], problems: list[Problem], references: dict[str, set[str]]
+) -> Template:
     source = stack.template
-    resources = {}
+    resources: Template = {}
     for name, resource in source.resources.items():
         try:
-            rendered = encode(resource)
+            rendered = encode(resource, references.setdefault(name, set()))
         except (ValueError, TypeError) as error:
             problems.append(Problem(f"resource {name!r}: {error}", stack.origins.get(name)))
             continue
@@ -129,7 +168,10 @@ def _render(stack: Stack, tags: Mapping[str, str], problems: list[Problem]) -> T
         apply_tags(resource, properties, tags)
         if not properties:
             del rendered["Properties"]
-        resources[name] = {key: rendered[key] for key in _ATTRIBUTES if key in rendered}
+        resources[name] = node = {}
+        for key in _ATTRIBUTES:
+            if key in rendered:
+                node[key] = rendered[key]
     template: Template = {"Description": source.description, "Resources": resources}
     for section in _SECTIONS:
         if section != "Resources" and (content := getattr(source, section.lower())):
@@ -140,19 +182,31 @@ def _render(stack: Stack, tags: Mapping[str, str], problems: list[Problem]) -> T
 
 
 def _override(app: App, owners: Mapping[str, _Unit]) -> None:
-    problems = []
-    for name, path, value, origin in app.overrides:
-        if name not in owners:
-            message = f"override of {name!r}: there is no such resource{nearest(name, owners)}"
-            problems.append(Problem(message, origin))
-        elif not _change(owners[name].template["Resources"][name], path.split("."), value):
-            message = (
-                f"override of {name!r}: path must lead to a property, got {path!r}; "
-                f"start at the resource, for example Properties.{path.rpartition('.')[2]}"
-            )
-            problems.append(Problem(message, origin))
+    problems = [
+        Problem(f"override of {name!r}: {wrong}", origin)
+        for name, path, value, origin in app.overrides
+        for wrong in _set(owners, name, path, value)
+    ]
     if problems:
         raise SettingsError(problems)
+
+
+def _set(owners: Mapping[str, _Unit], name: str, path: str, value: Any) -> Iterator[str]:
+    """Set ``path`` of the resource ``name`` to ``value``, and yield what is wrong with that."""
+    if name not in owners:
+        yield f"there is no such resource{nearest(name, owners)}"
+        return
+    try:
+        encoded = None if value is None else encode(value)
+    except (ValueError, TypeError) as error:
+        yield str(error)
+        return
+    keys = path.split(".")
+    if not _change(owners[name].template["Resources"][name], keys, encoded):
+        yield f"path must lead to a property, got {path!r}; start at the resource, for example Properties.{keys[-1]}"
+    elif encoded is not None:
+        yield from wrong_attributes({path: encoded} if len(keys) == 1 else {})
+        yield from wrong_references({keys[-1]: encoded})
 
 
 def _change(node: Any, path: Sequence[str], value: Any) -> bool:
@@ -166,12 +220,25 @@ def _change(node: Any, path: Sequence[str], value: Any) -> bool:
         if value is None:
             node.pop(int(last) if isinstance(node, list) else last)
         elif isinstance(node, list) and int(last) == len(node):
-            node.append(encode(value))
+            node.append(value)
         else:
-            node[int(last) if isinstance(node, list) else last] = encode(value)
+            node[int(last) if isinstance(node, list) else last] = value
     except (KeyError, IndexError, ValueError, TypeError, AttributeError):
         return False
     return True
+
+
+def _check_attributes(units: Iterable[_Unit]) -> None:
+    problems = [
+        Problem(f"resource {name!r}: {wrong}", origin)
+        for unit in units
+        for origins in [unit.collect(lambda stack: stack.origins)]
+        for name, resource in unit.template["Resources"].items()
+        for origin in [origins.get(name)]
+        for wrong in wrong_attributes(resource)
+    ]
+    if problems:
+        raise SettingsError(problems)
 
 
 def _waive(app: App, owners: Mapping[str, _Unit]) -> None:
@@ -211,25 +278,47 @@ def nearest(name: str, known: Iterable[str]) -> str:
 class _Linker:
     """Makes every reference of one unit resolve inside it."""
 
-    def __init__(self, app: App, unit: _Unit, owners: Mapping[str, _Unit], renamed: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        app: App,
+        unit: _Unit,
+        owners: Mapping[str, _Unit],
+        renamed: Mapping[str, str],
+        references: Mapping[str, set[str]],
+    ) -> None:
         self.app = app
         self.unit = unit
         self.owners = owners
         self.renamed = renamed
+        self.references = references
         self.origins: dict[str, Origin] = unit.collect(lambda stack: stack.origins)
         self.local = set(unit.template["Resources"]) | set(unit.template.get("Parameters", ()))
         self.problems: list[Problem] = []
+        self.malformed: list[Problem] = []
         self.where = ""
+        self.used: set[str] = set()
 
     def link(self) -> list[Problem]:
-        """Rewrite the unit's template in place and return the references that lead nowhere."""
+        """Rewrite the unit's template in place and return the references that lead nowhere, or in a circle."""
         template = self.unit.template
+        uses: dict[str, set[str]] = {}
+        known = self.local | PSEUDO_PARAMETERS
         for section in ("Conditions", "Outputs", "Resources"):
             for name, node in list(template.get(section, {}).items()):
                 self.where = name
-                if section == "Resources" and "DependsOn" in node:
-                    self._depends_on(node)
-                template[section][name] = self._resolve(node)
+                self.used = set()
+                if section == "Resources":
+                    uses[name] = self.used
+                    if "DependsOn" in node:
+                        self._depends_on(node)
+                # Most resources refer to nothing elsewhere, and need no second look.
+                names = self.references.get(name) if section == "Resources" else None
+                if names is not None and names <= known:
+                    self.used |= names
+                else:
+                    template[section][name] = self._resolve(node)
+        if cycle := find_cycle(uses, self.origins):
+            self.problems.append(cycle)
         return self.problems
 
     def _resolve(self, node: Any) -> Any:
@@ -249,6 +338,9 @@ class _Linker:
         return node
 
     def _intrinsic(self, key: str, value: Any, node: Template) -> Template:
+        if wrong := wrong_reference(key, value):
+            self.malformed.append(Problem(f"resource {self.where!r}: {wrong}", self.origins.get(self.where)))
+            return node
         if key == "Ref":
             return self._reference(value, "", node)
         if key == "Fn::Sub":
@@ -261,6 +353,7 @@ class _Linker:
             target = self.renamed[target]
             node = {"Fn::GetAtt": [target, attribute]} if attribute else {"Ref": target}
         if target in self.local or target.startswith("AWS::"):
+            self.used.add(target)
             return node
         producer = self.owners.get(target)
         if producer is None or producer is self.unit or not isinstance(attribute, str):
@@ -276,10 +369,12 @@ class _Linker:
         if output["Value"] != node:
             message = f"output {name!r} of stack {producer.name!r} clashes with the link to {target!r}; rename it"
             self.problems.append(Problem(message, self.origins.get(self.where)))
-        if self.app.links == "exports":
+        # Neither of the other links leads into another region.
+        links = self.app.links if producer.region == self.unit.region else "parameters"
+        if links == "exports":
             output["Export"] = {"Name": f"{producer.name}:{name}"}
             return {"Fn::ImportValue": f"{producer.name}:{name}"}
-        if self.app.links == "stack-output":
+        if links == "stack-output":
             return {"Fn::GetStackOutput": {"StackName": producer.name, "OutputName": name}}
         if name in self.local:
             message = f"{name!r} of stack {self.unit.name!r} clashes with the link to {target!r}; rename it"
@@ -293,8 +388,9 @@ class _Linker:
         return {"Ref": name}
 
     def _need(self, producer: _Unit, target: str) -> None:
-        origin = self.origins.get(self.where)
-        self.unit.needs.setdefault(producer.name, f"{self.where} uses {target}" + (f" ({origin})" if origin else ""))
+        if producer.name not in self.unit.needs:
+            origin = self.origins.get(self.where)
+            self.unit.needs[producer.name] = f"{self.where} uses {target}" + (f" ({origin})" if origin else "")
 
     def _substitution(self, value: Any) -> Any:
         text, variables = (value, {}) if isinstance(value, str) else (value[0], self._resolve(value[1]))
@@ -302,7 +398,10 @@ class _Linker:
 
         def replace(match: re.Match[str]) -> str:
             target, _, attribute = match[1].partition(".")
-            if match[1] in variables or target in self.local or target.startswith("AWS::"):
+            if match[1] in variables:
+                return match[0]
+            if target in self.local or target.startswith("AWS::"):
+                self.used.add(target)
                 return match[0]
             node = {"Fn::GetAtt": [target, attribute]} if attribute else {"Ref": target}
             linked = self._reference(target, attribute, node)
@@ -311,7 +410,7 @@ class _Linker:
                 added[name] = linked
             return f"${{{name}}}"
 
-        text = _VARIABLE.sub(replace, text)
+        text = SUBSTITUTION.sub(replace, text)
         return [text, {**variables, **added}] if variables or added else text
 
     def _depends_on(self, node: Template) -> None:
@@ -325,6 +424,7 @@ class _Linker:
                 self._reference(target, "", node)
             elif producer is self.unit:
                 kept.append(target)
+                self.used.add(target)
             else:
                 self._need(producer, target)
         if kept:
@@ -347,11 +447,31 @@ def _in_order(units: list[_Unit]) -> list[_Unit]:
         ) from None
 
 
+def _places(app: App, unit: _Unit) -> dict[tuple[str | int, ...], Origin]:
+    """Return the line of each override in the template of ``unit``."""
+    places = {}
+    for resource, path, _, origin in app.overrides:
+        name = unit.renamed.get(resource, resource)
+        node = unit.template["Resources"].get(name)
+        if node is None or origin is None:
+            continue
+        keys: list[str | int] = []
+        for key in path.split("."):
+            if isinstance(node, list) and key.isdigit():
+                keys.append(int(key))
+                node = node[int(key)] if int(key) < len(node) else None
+            else:
+                keys.append(key)
+                node = node.get(key) if isinstance(node, dict) else None
+        places["Resources", name, *keys] = origin
+    return places
+
+
 def _artifact(app: App, unit: _Unit) -> StackArtifact:
     template = unit.template
-    sources = dict(unit.parameters)
+    sources = {**unit.parameters, **unit.collect(lambda stack: stack.sources)}
     for name in template.get("Parameters", ()):
-        sources.setdefault(name, ParameterSource("asset-bucket" if name == ASSET_BUCKET else "user"))
+        sources.setdefault(name, ParameterSource("user"))
     if "Parameters" in template:
         template["Parameters"] = dict(sorted(template["Parameters"].items()))
     if "Outputs" in template:
@@ -360,6 +480,7 @@ def _artifact(app: App, unit: _Unit) -> StackArtifact:
     permissions: dict[str, list[Permission]] = unit.collect(lambda stack: stack.permissions)
     return StackArtifact(
         name=unit.name,
+        region=unit.region,
         template={"AWSTemplateFormatVersion": "2010-09-09"}
         | {key: template[key] for key in ("Transform", "Description", *_SECTIONS) if key in template},
         tags=app.tags,
@@ -367,6 +488,7 @@ def _artifact(app: App, unit: _Unit) -> StackArtifact:
         depends_on=frozenset(unit.needs),
         assets=tuple(assets[key] for key in sorted(assets)),
         origins=unit.collect(lambda stack: stack.origins),
+        places=_places(app, unit),
         permissions={name: tuple(reasons) for name, reasons in permissions.items()},
         waivers=tuple(
             replace(waiver, resource=name)

@@ -89,14 +89,20 @@ class Check:
             self.problems.append(Problem(message, here(), field))
 
     def between(self, field: str, got: N | None, low: N, high: N, advice: str = "") -> None:
-        """Note a number or duration outside ``low`` to ``high``; None means not set and is fine."""
+        """Note a number or duration outside ``low`` to ``high``; None means not set and is fine.
+
+        Durations are whole seconds, unless ``low`` is not.
+        """
         if got is not None:
             low_text, high_text = (format_duration(x) if isinstance(x, timedelta) else str(x) for x in (low, high))
             try:
-                ok = low <= got <= high
+                ok = low <= got <= high and not isinstance(got, bool)
             except TypeError:  # a number for a duration, or text for a number
                 ok = False
-            self.that(ok, field, f"{low_text} to {high_text}", got, advice)
+            whole = ""
+            if isinstance(got, timedelta) and isinstance(low, timedelta) and got.microseconds and not low.microseconds:
+                ok, whole = False, " in whole seconds"
+            self.that(ok, field, f"{low_text} to {high_text}{whole}", got, advice)
 
     def one_of(self, field: str, got: Any, allowed: Collection[Any], advice: str = "") -> None:
         """Note a value that is not among ``allowed``."""

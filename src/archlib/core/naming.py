@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from archlib.core.origin import here
@@ -10,6 +11,7 @@ from archlib.errors import Problem, SettingsError
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 _NAME_MAX = 64
 _STACK_NAME_MAX = 128
+_DIGEST = 6
 _SECRET_WORDS = re.compile("password|secret|token", re.IGNORECASE)
 _OTHER_WORDS = {"password": "Login", "secret": "Credentials", "token": "Pass"}
 
@@ -56,6 +58,11 @@ def environment_key(target: str, suffix: str) -> str:
     return f"{target}_{suffix}".replace("-", "_").upper()
 
 
+def in_region(name: str, region: str | None) -> str:
+    """Return the name of the twin of ``name`` in another region: ``key`` gives ``key-us-east1``."""
+    return name if region is None else f"{name}-{re.sub(r'-(?=[0-9])', '', region)}"
+
+
 def stack_name(app: str, environment: str, stack: str | None) -> str:
     """Return the physical stack name ``<app>-<environment>[-<stack>]``.
 
@@ -70,6 +77,16 @@ def stack_name(app: str, environment: str, stack: str | None) -> str:
         )
         raise SettingsError(Problem(message, here()))
     return name
+
+
+def fixed_name(app: str, environment: str, name: str, *, most: int) -> str:
+    """Return the name of something that AWS demands a name for: ``<app>-<environment>-<name>``.
+
+    One of over ``most`` characters is cut, and ends in a digest of the whole instead.
+    """
+    whole = f"{app}-{environment}-{name}"
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:_DIGEST]
+    return whole if len(whole) <= most else f"{whole[: most - _DIGEST - 1].rstrip('-')}-{digest}"
 
 
 def link_name(target: str, attribute: str) -> str:

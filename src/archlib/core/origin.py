@@ -7,16 +7,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _override: ContextVar[Origin | None] = ContextVar("origin", default=None)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Origin:
-    """A file and a line in it, counted from 1."""
+class Origin(NamedTuple):
+    """A file and a line in it, counted from 1; or what on the command line asked, with line 0."""
 
     file: str
     line: int
@@ -26,7 +25,7 @@ class Origin:
             shown = str(Path(self.file).relative_to(Path.cwd()))
         except (ValueError, OSError):
             shown = self.file
-        return f"{shown}:{self.line}"
+        return f"{shown}:{self.line}" if self.line else shown
 
 
 def here() -> Origin | None:

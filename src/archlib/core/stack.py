@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from troposphere import AWSObject, Output, Parameter, Ref, Template
 
-from archlib.core.artifact import Asset, Permission
+from archlib.core.artifact import Asset, ParameterSource, Permission
 from archlib.core.naming import check_name, pascal, stack_name
 from archlib.core.origin import Origin, here
 from archlib.core.values import Value
@@ -40,6 +40,8 @@ class Stack:
         app: the app the stack belongs to.
         name: kebab-case, unique in the app; the stack is called ``<app>-<environment>-<name>`` in AWS.
         description: one sentence for the console; at most 1024 bytes.
+        region: the one region it can be in, such as ``us-east-1`` for what CloudFront uses; by default that of the
+            deployment.
 
     Attributes:
         template: the troposphere ``Template``, for anything archlib does not offer.
@@ -48,8 +50,9 @@ class Stack:
         SettingsError: the name is taken, malformed or too long.
     """
 
-    def __init__(self, app: App, name: str, *, description: str = "") -> None:
+    def __init__(self, app: App, name: str, *, description: str = "", region: str | None = None) -> None:
         self.app = app
+        self.region = region
         self.name = check_name(name, "stack")
         self.origin = here()
         self.physical_name = stack_name(app.name, app.environment, name)
@@ -57,6 +60,8 @@ class Stack:
         self.origins: dict[str, Origin] = {}
         self.permissions: dict[str, list[Permission]] = {}
         self.assets: dict[str, Asset] = {}
+        self.sources: dict[str, ParameterSource] = {}
+        self.published: list[Value] = []
         self.renewed: dict[str, Sequence[str]] = {}
         app.register(self)
 
@@ -75,16 +80,17 @@ class Stack:
             SettingsError: the logical id is taken.
         """
         title = str(resource.title)
-        for other in self.app.stacks.values():
-            if title in other.template.resources:
-                first = other.origins.get(title)
-                raise SettingsError(
-                    Problem(
-                        f"resource {title!r}: logical id must be unique in the app, but stack {other.name!r} has it "
-                        f"already{f' (from {first})' if first else ''}; rename one of the two",
-                        here(),
-                    )
+        other = self.app.homes.setdefault(title, self)
+        if title in other.template.resources:
+            first = other.origins.get(title)
+            raise SettingsError(
+                Problem(
+                    f"resource {title!r}: logical id must be unique in the app, but stack {other.name!r} has it "
+                    f"already{f' (from {first})' if first else ''}; rename one of the two",
+                    here(),
                 )
+            )
+        self.app.homes[title] = self
         if stateful:
             policy: str = self.app.removal
             if policy == "Retain" and resource.resource_type in _SNAPSHOT_TYPES:
@@ -112,6 +118,14 @@ class Stack:
         """Publish ``value`` as output ``name`` (kebab-case), for people and for ``archlib deploy`` to print."""
         self.template.add_output(Output(pascal(check_name(name, "output")), Value=value, Description=description))
 
+    def publish(self, *values: Value) -> None:
+        """Have ``values`` ready for other stacks, so that the first one that refers to them does not change this one.
+
+        Each reference to a resource of another stack needs an output there. Without this, it comes and goes with the
+        stacks that use it.
+        """
+        self.published.extend(values)
+
     def parameter(self, name: str, *, description: str, default: str | None = None, type: str = "String") -> Ref:  # noqa: A002
         """Add a template parameter (kebab-case) that the deployer asks for, and return the ``Ref`` to it."""
         parameter = Parameter(pascal(check_name(name, "parameter")), Type=type, Description=description)
@@ -122,8 +136,23 @@ class Stack:
     def asset(self, asset: Asset) -> Ref:
         """Have the deployer upload ``asset`` first, and return the ``Ref`` to the bucket it will be in."""
         self.assets[asset.key] = asset
-        if ASSET_BUCKET not in self.template.parameters:
-            self.template.add_parameter(
-                Parameter(ASSET_BUCKET, Type="String", Description="Bucket that holds the uploaded code")
-            )
-        return Ref(ASSET_BUCKET)
+        return self._supplied(ASSET_BUCKET, ParameterSource("asset-bucket"), "Bucket that holds the uploaded code")
+
+    def prefix_list(self, service: str) -> Ref:
+        """Return the ``Ref`` to the id of the prefix list of ``service``, which differs from region to region.
+
+        Args:
+            service: ``s3``, ``dynamodb`` or ``cloudfront``.
+        """
+        return self._supplied(
+            f"{service.capitalize()}PrefixList",
+            ParameterSource("prefix-list", output=service),
+            f"Id of the prefix list of {service}, from: aws ec2 describe-managed-prefix-lists",
+        )
+
+    def _supplied(self, name: str, source: ParameterSource, description: str) -> Ref:
+        """Add a parameter whose value the deployer finds out by itself."""
+        if name not in self.sources:
+            self.sources[name] = source
+            self.template.add_parameter(Parameter(name, Type="String", Description=description))
+        return Ref(name)

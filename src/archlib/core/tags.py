@@ -11,6 +11,8 @@ from archlib.core.origin import here
 from archlib.errors import Problem, SettingsError
 
 _KEY_MAX, _VALUE_MAX, _TAGS_MAX = 128, 256, 40
+# They get the tags of their stack; but scanners of templates do not know yet that they take any.
+_LEFT_TO_CLOUDFORMATION = frozenset({"AWS::ElasticLoadBalancingV2::Listener"})
 
 
 def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -44,14 +46,18 @@ def apply_tags(resource: AWSObject, properties: dict[str, Any], tags: Mapping[st
 
     The resource's own tags win. Types that take none are left alone.
     """
-    if "Tags" not in resource.props:
+    if "Tags" not in resource.props or resource.resource_type in _LEFT_TO_CLOUDFORMATION:
         return
     own = properties.get("Tags")
     if isinstance(own, dict) or (own is None and resource.props["Tags"][0] is dict):
         properties["Tags"] = {**tags, **(own or {})}
         return
-    named = {tag["Key"] for tag in own or ()}
-    added: list[dict[str, Any]] = [{"Key": key, "Value": value} for key, value in tags.items() if key not in named]
+    written: list[dict[str, Any]] = []
+    for key, value in tags.items():
+        written.append({"Key": key, "Value": value})
     if resource.resource_type == "AWS::AutoScaling::AutoScalingGroup":
-        added = [{**tag, "PropagateAtLaunch": True} for tag in added]
-    properties["Tags"] = sorted([*own, *added], key=lambda tag: str(tag["Key"])) if own else added
+        written = [{**tag, "PropagateAtLaunch": True} for tag in written]
+    if own:
+        named = {tag["Key"] for tag in own}
+        written = sorted([*own, *(tag for tag in written if tag["Key"] not in named)], key=lambda tag: str(tag["Key"]))
+    properties["Tags"] = written

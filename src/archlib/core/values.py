@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -17,8 +18,21 @@ REGION = Ref("AWS::Region")
 ACCOUNT = Ref("AWS::AccountId")
 URL_SUFFIX = Ref("AWS::URLSuffix")
 
+PSEUDO_PARAMETERS = frozenset(
+    {
+        "AWS::AccountId",
+        "AWS::NoValue",
+        "AWS::NotificationARNs",
+        "AWS::Partition",
+        "AWS::Region",
+        "AWS::StackId",
+        "AWS::StackName",
+        "AWS::URLSuffix",
+    }
+)
+SUBSTITUTION = re.compile(r"\$\{([^!{}][^{}]*)\}")
 _VARIABLE = re.compile(r"\$\{[^{}]*\}")
-_PLAIN = frozenset({str, bool, int, float})
+_PLAIN = frozenset({str, bool, int})
 _OWN_TO_DICT = (BaseAWSObject.to_dict, AWSHelperFn.to_dict)
 
 
@@ -31,9 +45,10 @@ def join(*parts: Value) -> Value:
     """Return ``parts`` put together without a separator: plain text if all are, else a readable ``Fn::Sub``."""
     if all(isinstance(part, str) for part in parts):
         return "".join(str(part) for part in parts)
-    texts = [_substitution(part) for part in _runs(parts)]
+    runs = list(_runs(parts))
+    texts = [_substitution(part) for part in runs]
     if None in texts:
-        return Join("", list(parts))
+        return Join("", runs)
     return Sub("".join(str(text) for text in texts))
 
 
@@ -60,37 +75,55 @@ def _substitution(part: Value) -> str | None:
             return None
 
 
-def encode(node: Any) -> Any:
+def encode(node: Any, names: set[str] | None = None) -> Any:
     """Return ``node`` as plain dicts, lists and scalars, in one pass.
 
     Troposphere objects are validated on the way, as their own ``to_dict`` does.
+
+    Args:
+        node: anything that a template can hold.
+        names: gets the :func:`references` of what is returned.
 
     Raises:
         ValueError: a troposphere object misses a property or refuses a value.
         TypeError: something that has no form in a template.
     """
+    return _encode(node, set() if names is None else names)
+
+
+def _encode(node: Any, names: set[str]) -> Any:  # noqa: C901, PLR0912  (every further call costs on every value)
     # Every value of every template comes through here: scalars are told apart without a call.
     kind: Any = type(node)
     if kind in _PLAIN:
         return node
     if kind is dict:
-        return {
-            key if type(key) is str else str(key): value if type(value) in _PLAIN else encode(value)
-            for key, value in node.items()
-        }
+        if len(node) == 1:
+            _note(node, names)
+        mapping = {}
+        for key, value in node.items():
+            mapping[key if type(key) is str else str(key)] = value if type(value) in _PLAIN else _encode(value, names)
+        return mapping
     if kind is list or kind is tuple:
-        return [value if type(value) in _PLAIN else encode(value) for value in node]
+        sequence = list(node)
+        for index, value in enumerate(sequence):
+            if type(value) not in _PLAIN:
+                sequence[index] = _encode(value, names)
+        return sequence
     if _encodes_itself(kind):
-        return encode(node.to_dict())
+        return _encode(node.to_dict(), names)
     if isinstance(node, AWSHelperFn):
-        return encode(node.data)
+        return _encode(node.data, names)
     if isinstance(node, BaseAWSObject):
         if node.do_validation:
-            node._validate_props()  # noqa: SLF001  (what to_dict does before it walks the tree three times)
+            # What to_dict does before it walks the tree three times.
+            if not _required(kind) <= node.properties.keys():
+                node._validate_props()  # noqa: SLF001  (says which property is missing)
             node.validate()
-        properties = node.properties
-        return {key: encode(value) for key, value in node.resource.items() if value is not properties or properties}
-    return _encode_other(node)
+        mapping = _encode(node.resource, names)
+        if not node.properties:
+            mapping.pop("Properties", None)
+        return mapping
+    return _encode_other(node, names)
 
 
 @cache
@@ -99,18 +132,68 @@ def _encodes_itself(kind: Any) -> bool:
     return getattr(kind, "to_dict", None) not in {None, *_OWN_TO_DICT}
 
 
-def _encode_other(node: Any) -> Any:
+@cache
+def _required(kind: type[BaseAWSObject]) -> frozenset[str]:
+    """Return the properties that objects of ``kind`` must have."""
+    return frozenset(name for name, (_, required) in kind.props.items() if required)
+
+
+def _encode_other(node: Any, names: set[str]) -> Any:
     match node:
         case _ if hasattr(node, "JSONrepr"):
-            return encode(node.JSONrepr())
+            return _encode(node.JSONrepr(), names)
+        case float() if not math.isfinite(node):
+            raise ValueError(f"a template cannot hold the number {node!r}; JSON has none like it")
         case str() | bool() | int() | float():
             return node
         case Mapping():
-            return {str(key): encode(value) for key, value in node.items()}
+            return _encode(dict(node), names)
         case Sequence():
-            return [encode(value) for value in node]
+            return _encode(list(node), names)
         case _:
             raise TypeError(f"a template cannot hold {type(node).__name__} {node!r}")
+
+
+def references(node: Any) -> set[str]:
+    """Return the names that plain ``node`` refers to by ``Ref``, ``Fn::GetAtt`` or ``Fn::Sub``.
+
+    A reference that is malformed counts as one to the empty name.
+    """
+    names: set[str] = set()
+    if isinstance(node, dict):
+        if len(node) == 1:
+            _note(node, names)
+        names.update(*map(references, node.values()))
+    elif isinstance(node, list):
+        names.update(*map(references, node))
+    return names
+
+
+def _note(node: dict[Any, Any], names: set[str]) -> None:
+    """Add what ``node`` refers to if it is an intrinsic, apart from what is inside its arguments."""
+    ((key, value),) = node.items()
+    if key == "Ref":
+        names.add(value if isinstance(value, str) else "")
+    elif key == "Fn::GetAtt":
+        match value:
+            case str(text):
+                names.add(text.split(".")[0] if "." in text else "")
+            case [str(target), str() | Mapping() | AWSHelperFn()]:
+                names.add(target)
+            case _:
+                names.add("")
+    elif key == "Fn::Sub":
+        match value:
+            case str(text):
+                names.update(_substituted(text))
+            case [str(text), Mapping() as variables]:
+                names.update(_substituted(text) - variables.keys())
+            case _:
+                names.add("")
+
+
+def _substituted(text: str) -> set[str]:
+    return {name.split(".")[0] for name in SUBSTITUTION.findall(text)}
 
 
 class Deferred(AWSHelperFn):

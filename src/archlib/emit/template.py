@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from functools import lru_cache
 from typing import Any
 
 _INDENT = "  "
@@ -33,6 +32,7 @@ _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*(?:(?: |::|:(?=[A-Za-z0-9_/*-])|
 _NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf"})
 _WRAP, _FLOW_ENTRY = 100, 40
 _BMP = 0xFFFF
+_REMEMBERED = 10_000
 
 
 def to_json(template: dict[str, Any], *, minified: bool = False) -> str:
@@ -53,9 +53,9 @@ def to_yaml(template: dict[str, Any]) -> str:
             for position, (name, entry) in enumerate(content.items()):
                 if position and section == "Resources":
                     lines.append("")
-                _entry(f"{_INDENT}{_text(name)}:", entry, _INDENT, lines)
+                _entry(f"{_INDENT}{_TEXTS[name]}:", entry, _INDENT, lines)
         else:
-            _entry(f"{_text(section)}:", content, "", lines)
+            _entry(f"{_TEXTS[section]}:", content, "", lines)
     return "\n".join(lines) + "\n"
 
 
@@ -74,8 +74,9 @@ def _entry(head: str, node: Any, indent: str, lines: list[str]) -> None:
             lines.append(f"{head} {flow}")
             return
         lines.append(head)
+        below = indent + _INDENT
         for value in node:
-            _item(value, indent + _INDENT, lines)
+            _item(value, below, lines)
     elif isinstance(node, str) and "\n" in node and _is_block(node):
         lines.append(f"{head} |{'' if node.endswith(chr(10)) else '-'}")
         lines.extend(f"{indent}{_INDENT}{line}" if line else "" for line in node.removesuffix("\n").split("\n"))
@@ -83,27 +84,30 @@ def _entry(head: str, node: Any, indent: str, lines: list[str]) -> None:
         lines.append(f"{head} {_scalar(node)}")
 
 
-def _mapping(node: dict[str, Any], indent: str, lines: list[str]) -> None:
+def _mapping(node: dict[str, Any], indent: str, lines: list[str], lead: str = "") -> None:
+    """Write the keys of ``node``; before the first one stands ``lead`` instead of ``indent``."""
+    lead = lead or indent
     for key, value in node.items():
         # The common kinds of values come first: they are most of every template.
         kind = type(value)
         if kind is str and "\n" not in value:
-            lines.append(f"{indent}{_text(key)}: {_text(value)}")
+            lines.append(f"{lead}{_TEXTS[key]}: {_TEXTS[value]}")
         elif kind is dict and len(value) > 1:
-            lines.append(f"{indent}{_text(key)}:")
+            lines.append(f"{lead}{_TEXTS[key]}:")
             _mapping(value, indent + _INDENT, lines)
+        elif kind is int:
+            lines.append(f"{lead}{_TEXTS[key]}: {value}")
         else:
-            _entry(f"{indent}{_text(key)}:", value, indent, lines)
+            _entry(f"{lead}{_TEXTS[key]}:", value, indent, lines)
+        lead = indent
 
 
 def _item(node: Any, indent: str, lines: list[str]) -> None:
     """Write ``node`` as one entry of a list; the first key of a mapping stands beside the dash."""
-    if not isinstance(node, dict) or not node or (len(node) == 1 and _short(node)[0]):
+    if isinstance(node, dict) and node and not (len(node) == 1 and _short(node)[0]):
+        _mapping(node, indent + _INDENT, lines, f"{indent}- ")
+    else:
         _entry(f"{indent}-", node, indent, lines)
-        return
-    start = len(lines)
-    _mapping(node, indent + _INDENT, lines)
-    lines[start] = f"{indent}- {lines[start][len(indent) + len(_INDENT) :]}"
 
 
 def _short(node: dict[str, Any]) -> tuple[str, Any]:
@@ -112,22 +116,17 @@ def _short(node: dict[str, Any]) -> tuple[str, Any]:
         return "", node
     ((key, value),) = node.items()
     tag = _SHORT.get(key)
-    if tag is None or not _taggable(key, value):
+    if tag is None:
         return "", node
-    if key == "Fn::GetAtt" and isinstance(value, list):
-        return tag, ".".join(value)
-    return tag, value
-
-
-def _taggable(key: str, value: Any) -> bool:
-    if key in {"Ref", "Condition"}:
-        return isinstance(value, str)
+    if isinstance(value, str):
+        return tag, value
     if key == "Fn::GetAtt":
-        return isinstance(value, str) or (
-            len(value) == 2 and all(isinstance(part, str) for part in value) and "." not in value[0]  # noqa: PLR2004
-        )
+        if len(value) == 2 and "." not in value[0] and isinstance(value[1], str):  # noqa: PLR2004
+            return tag, f"{value[0]}.{value[1]}"
+        return "", node
     # A tag directly behind a tag is not YAML, and a tagged number or null reads back as text.
-    return isinstance(value, (str, list)) or (isinstance(value, dict) and not _short(value)[0])
+    fits = isinstance(value, list) or (isinstance(value, dict) and not _short(value)[0])
+    return (tag, value) if fits and key not in {"Ref", "Condition"} else ("", node)
 
 
 def _flow(node: list[Any]) -> str | None:
@@ -143,14 +142,14 @@ def _flow(node: list[Any]) -> str | None:
         if isinstance(value, str):
             if len(value) > longest or "\n" in value:
                 return None
-            text = _text(value)
+            text = _TEXTS[value]
             # Of what may stand without quotes elsewhere, only a comma means something else here.
             if "," in text and text[0] not in "'\"":
                 text = _quoted(value)
         elif isinstance(value, (dict, list)):
             return None
         else:
-            text = json.dumps(value)
+            text = _scalar(value)
         parts.append(f"{tag} {text}" if tag else text)
     return f"[{', '.join(parts)}]"
 
@@ -167,22 +166,40 @@ def _is_block(text: str) -> bool:
 
 
 def _scalar(node: Any) -> str:
-    return _text(node) if isinstance(node, str) else json.dumps(node)
+    if isinstance(node, str):
+        return _TEXTS[node]
+    return str(node) if type(node) is int else json.dumps(node)
 
 
-@lru_cache(maxsize=4096)
-def _text(text: str) -> str:
-    if _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT:
-        return text
-    if "'" not in text and text.isascii() and text.isprintable():
-        return f"'{text}'"
-    return _quoted(text)
+class _Texts(dict[str, str]):
+    """Text -> how it is written; most of what a template holds comes many times."""
+
+    def __missing__(self, text: str) -> str:
+        if _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT:
+            written = text
+        elif "'" not in text and text.isascii() and text.isprintable():
+            written = f"'{text}'"
+        else:
+            written = _quoted(text)
+        if len(self) < _REMEMBERED:
+            self[text] = written
+        return written
+
+
+_TEXTS = _Texts()
 
 
 def _quoted(text: str) -> str:
-    """Return ``text`` in double quotes; YAML has JSON's escapes, and one of its own for characters beyond 16 bits."""
+    """Return ``text`` in double quotes; YAML has JSON's escapes, and one of its own for characters beyond 16 bits.
+
+    Half of a surrogate pair is no character and stays, so that the text cannot be written.
+    """
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(
-        char if char.isprintable() else f"\\u{ord(char):04x}" if ord(char) <= _BMP else f"\\U{ord(char):08x}"
+        char
+        if char.isprintable() or "\ud800" <= char <= "\udfff"
+        else f"\\u{ord(char):04x}"
+        if ord(char) <= _BMP
+        else f"\\U{ord(char):08x}"
         for char in quoted
     )

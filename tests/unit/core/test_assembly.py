@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from troposphere import GetAtt, Join, Output, Parameter, Ref, Sub, Tags, sns, sqs, ssm
+from troposphere import GetAtt, Join, Output, Parameter, Ref, Sub, Tags, apigateway, sns, sqs, ssm
 
 from archlib import App, Stack
 from archlib.core.app import Layout, Links
-from archlib.core.artifact import ParameterSource
+from archlib.core.artifact import ParameterSource, StackArtifact, Template
+from archlib.core.origin import Origin, at
+from archlib.core.values import join
 from archlib.errors import LinkError, SettingsError
 
 
@@ -96,6 +100,62 @@ def test_a_cycle_names_both_references_and_their_lines() -> None:
     assert "shop-test-one needs shop-test-two: First uses Second" in message
     assert "shop-test-two needs shop-test-one: Second uses First" in message
     assert message.count("test_assembly.py:") == 2
+
+
+CYCLE = "resources need each other in a cycle; take one of these references out:"
+
+
+@pytest.mark.parametrize("layout", ["layered", "single"])
+def test_a_cycle_inside_a_stack_names_both_resources_and_their_lines(layout: Layout) -> None:
+    app = App("shop", "test", layout=layout)
+    stack = Stack(app, "main")
+    stack.add(ssm.Parameter("First", Type="String", Value=Sub("x-${Second.Value}")))
+    stack.add(ssm.Parameter("Second", Type="String", Value="y", DependsOn="First"))
+    stack.add(ssm.Parameter("User", Type="String", Value=Ref("First")))
+
+    with pytest.raises(LinkError) as caught:
+        app.assemble()
+
+    (problem,) = caught.value.problems
+    first, *steps = problem.message.splitlines()
+    assert first == CYCLE
+    assert [re.sub(r"[^ (]*test_assembly\.py:\d+", "line", step) for step in sorted(steps)] == [
+        "  First needs Second (line)",
+        "  Second needs First (line)",
+    ]
+    assert problem.origin is not None
+
+
+@pytest.mark.parametrize("value", [Ref("Alone"), GetAtt("Alone", "Value"), Sub("${Alone}")])
+def test_a_resource_that_refers_to_itself_is_a_cycle(value: Any) -> None:
+    app = App("shop", "test")
+    Stack(app, "main").add(ssm.Parameter("Alone", Type="String", Value=Join("-", ["a", value])))
+
+    with pytest.raises(LinkError, match="Alone needs Alone"):
+        app.assemble()
+
+
+def test_a_cycle_through_what_an_override_brings_is_found() -> None:
+    app = App("shop", "test")
+    stack = Stack(app, "main")
+    stack.add(ssm.Parameter("First", Type="String", Value="x"))
+    stack.add(ssm.Parameter("Second", Type="String", Value=Ref("First")))
+    app.override("First", "Properties.Value", {"Fn::GetAtt": "Second.Value"})
+
+    with pytest.raises(LinkError, match="First needs Second"):
+        app.assemble()
+
+
+def test_outputs_parameters_and_shadowed_names_make_no_cycle() -> None:
+    app = App("shop", "test")
+    stack = Stack(app, "main")
+    stack.template.add_parameter(Parameter("Given", Type="String"))
+    stack.add(ssm.Parameter("First", Type="String", Value=Sub("${First}-${Given}", First=Ref("Given"))))
+    stack.template.add_output(Output("First", Value=Ref("First")))
+
+    (only,) = app.assemble()
+
+    assert set(only.template["Outputs"]) == {"First"}
 
 
 def test_dangling_references_are_reported_together_with_the_nearest_name() -> None:
@@ -236,6 +296,87 @@ def test_overrides_that_lead_nowhere_are_refused(resource: str, path: str, messa
     assert message in str(caught.value)
 
 
+MALFORMED = [
+    ("Properties.Value", {"Ref": 3}, "Ref must be the name of a resource or parameter, got 3"),
+    ("Properties.Value", {"Fn::GetAtt": 3}, "Fn::GetAtt must be '<resource>.<attribute>', or a list of the two, got 3"),
+    ("Properties.Value", {"Fn::GetAtt": ["Jobs"]}, "Fn::GetAtt must be '<resource>.<attribute>', or a list of the two"),
+    ("Properties.Value", {"Fn::Sub": ["a"]}, "Fn::Sub must be text, or a list of text and a mapping, got ['a']"),
+    ("Properties.Value", {"Fn::Join": ["", [{"Fn::Sub": 3}]]}, "Fn::Sub must be text, or a list of text and a mapping"),
+    ("Properties.Value", math.nan, "a template cannot hold the number nan; JSON has none like it"),
+    ("Properties.Value", [-math.inf], "a template cannot hold the number -inf; JSON has none like it"),
+    ("Properties.Value", {"a": None}, "a template cannot hold NoneType None"),
+    ("Metadata", "text", "Metadata must be a mapping, got 'text'"),
+    ("DependsOn", 3, "DependsOn must be the name of a resource, or a list of them, got 3"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "message"), MALFORMED)
+def test_what_an_override_brings_has_the_form_of_a_template(path: str, value: Any, message: str) -> None:
+    app = App("shop", "test")
+    Stack(app, "main").add(ssm.Parameter("Jobs", Type="String", Value="x"))
+    with at(Origin("/x/shop.yaml", 7)):
+        app.override("Jobs", path, value)
+
+    with pytest.raises(SettingsError) as caught:
+        app.assemble()
+
+    (problem,) = caught.value.problems
+    assert problem.message.startswith(f"override of 'Jobs': {message}")
+    assert problem.origin == Origin("/x/shop.yaml", 7)
+
+
+@pytest.mark.parametrize(("path", "value", "message"), MALFORMED)
+def test_what_is_added_has_the_form_of_a_template(path: str, value: Any, message: str) -> None:
+    app = App("shop", "test")
+    resource = ssm.Parameter("Jobs", Type="String", Value="x", validation=False)
+    (resource.properties if path == "Properties.Value" else resource.resource)[path.rpartition(".")[2]] = value
+    Stack(app, "main").add(resource)
+
+    with pytest.raises(SettingsError) as caught:
+        app.assemble()
+
+    (problem,) = caught.value.problems
+    assert problem.message.startswith(f"resource 'Jobs': {message}")
+    assert problem.origin is not None
+    assert problem.origin.file == __file__
+
+
+def test_the_line_of_an_override_is_the_line_of_what_it_sets() -> None:
+    app = App("shop", "test")
+    stack = Stack(app, "main")
+    stack.add(sqs.Queue("Jobs", Tags=Tags(a="b")))
+    stack.add(apigateway.Deployment("Content", RestApiId="x"))
+    stack.renew("Content", ["Jobs"])
+    for line, (name, path) in enumerate(
+        [("Jobs", "Properties.Tags.0.Value"), ("Content", "Properties.Description"), ("Jobs", "Metadata.Owner.Team")], 1
+    ):
+        with at(Origin("/x/shop.yaml", line)):
+            app.override(name, path, "c")
+
+    (only,) = app.assemble()
+    content = next(name for name in only.template["Resources"] if name.startswith("Content"))
+
+    assert only.origin(["Resources", "Jobs", "Properties", "Tags", 0, "Value"]) == Origin("/x/shop.yaml", 1)
+    assert only.origin(["Resources", content, "Properties", "Description", "Fn::Sub"]) == Origin("/x/shop.yaml", 2)
+    assert only.origin(["Resources", "Jobs", "Metadata", "Owner", "Team"]) == Origin("/x/shop.yaml", 3)
+    assert only.origin(["Resources", "Jobs", "Properties", "Tags"]) == only.origins["Jobs"]
+    assert only.origin(["Resources", "Jobs"]) == only.origins["Jobs"]
+    assert only.origin(["Resources"]) is None
+
+
+def test_an_override_of_what_another_one_replaced_still_has_its_line() -> None:
+    app = App("shop", "test")
+    Stack(app, "main").add(sqs.Queue("Jobs"))
+    app.override("Jobs", "Metadata.Owner.Team", "orders")
+    app.override("Jobs", "Metadata.Owner", ["orders"])
+    app.override("Jobs", "Metadata.Owner.0", None)
+
+    (only,) = app.assemble()
+
+    assert only.template["Resources"]["Jobs"]["Metadata"] == {"Owner": []}
+    assert len(only.places) == 3
+
+
 def test_waivers_are_written_where_their_scanner_reads_them() -> None:
     app = App("shop", "test")
     Stack(app, "main").add(sqs.Queue("Jobs"))
@@ -338,3 +479,62 @@ def test_tags_do_not_renew() -> None:
     assert [stack.template["Resources"].keys() for stack in renewed(value="one").assemble()] == [
         stack.template["Resources"].keys() for stack in renewed(value="other").assemble()
     ]
+
+
+def test_what_is_published_can_be_used_later_without_changing_its_stack() -> None:
+    def templates(*, used: bool, layout: Layout = "layered") -> dict[str, Template]:
+        app = App("shop", "test", layout=layout)
+        data = Stack(app, "data")
+        topic = data.add(sns.Topic("Alerts"))
+        data.publish(topic.ref(), topic.get_att("TopicName"), join("x/", topic.ref()))
+        Stack(app, "code").add(sns.Topic("Other", DisplayName=topic.get_att("TopicName") if used else "none"))
+        return {stack.name: stack.template for stack in app.assemble()}
+
+    idle, busy = templates(used=False), templates(used=True)
+
+    assert set(idle["shop-test-data"]["Outputs"]) == {"Alerts", "AlertsTopicName"}
+    assert idle["shop-test-data"] == busy["shop-test-data"]
+    assert "Outputs" not in templates(used=False, layout="single")["shop-test"]
+
+
+def test_a_stack_of_one_region_is_kept_apart_and_linked_by_parameters() -> None:
+    def stacks(layout: Layout) -> dict[str, StackArtifact]:
+        app = App("shop", "test", layout=layout, links="exports")
+        topic = Stack(app, "edge", region="us-east-1").add(sns.Topic("Alerts"))
+        Stack(app, "code").add(sns.Topic("Other", DisplayName=topic.get_att("TopicName")))
+        return {stack.name: stack for stack in app.assemble()}
+
+    layered, single = stacks("layered"), stacks("single")
+
+    assert {name: stack.region for name, stack in layered.items()} == {
+        "shop-test-edge": "us-east-1",
+        "shop-test-code": None,
+    }
+    assert layered["shop-test-code"].parameters["AlertsTopicName"].stack == "shop-test-edge"
+    assert {name: stack.region for name, stack in single.items()} == {
+        "shop-test-us-east-1": "us-east-1",
+        "shop-test": None,
+    }
+    assert single["shop-test"].parameters["AlertsTopicName"].stack == "shop-test-us-east-1"
+
+
+def test_two_overrides_of_one_resource_are_linked() -> None:
+    app = App("shop", "test")
+    Stack(app, "first").add(ssm.Parameter("Source", Type="String", Value="x"))
+    Stack(app, "second").add(ssm.Parameter("User", Type="String", Value="y"))
+    app.override("User", "Properties.Value", {"Ref": "Source"})
+    app.override("User", "Properties.Description", "changed")
+
+    first, second = app.assemble()
+
+    assert first.template["Outputs"]["Source"]["Value"] == {"Ref": "Source"}
+    assert second.depends_on == {first.name}
+
+
+def test_an_id_put_straight_into_two_templates_is_refused() -> None:
+    app = App("shop", "test")
+    for name in ("data", "code"):
+        Stack(app, name).template.add_resource(sns.Topic("Alerts"))
+
+    with pytest.raises(SettingsError, match="stacks 'shop-test-data' and 'shop-test-code' both have it"):
+        app.assemble()

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import math
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from troposphere import sqs
 
 from archlib import App, Component, Stack
+from archlib.core.component import Check
 from archlib.core.values import encode
 from archlib.errors import SettingsError
 
@@ -103,3 +106,17 @@ def test_an_error_inside_the_checks_is_not_hidden(stack: Stack) -> None:
 
     with pytest.raises(ZeroDivisionError):
         fail()
+
+
+def test_a_duration_is_whole_seconds_unless_its_range_is_not(stack: Stack) -> None:
+    assert problems(stack, age=timedelta(minutes=1, milliseconds=500)) == [
+        "state keeper 'orders': age must be 1m to 14d in whole seconds, got 60.5s"
+    ]
+    check = Check("x")
+    check.between("wait", timedelta(milliseconds=1500), timedelta(milliseconds=50), timedelta(seconds=29))
+    assert check.problems == []
+
+
+@pytest.mark.parametrize("size", [True, False, math.nan, math.inf, "5"])
+def test_what_is_no_number_is_outside_of_every_range(stack: Stack, size: Any) -> None:
+    assert problems(stack, size=size) == [f"state keeper 'orders': size must be 1 to 10, got {size!r}; split it"]

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archlib.core.naming import check_name, environment_key, link_name, logical_id, pascal, stack_name
+from archlib.core.naming import (
+    check_name,
+    environment_key,
+    fixed_name,
+    link_name,
+    logical_id,
+    pascal,
+    stack_name,
+)
 from archlib.errors import SettingsError
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z][a-z0-9]{0,8}){0,3}", fullmatch=True)
@@ -68,3 +76,16 @@ def test_what_is_reworded_stays_apart() -> None:
 
     assert len(names) == 3
     assert not any(word in name.lower() for name in names for word in ("password", "secret", "token"))
+
+
+@given(NAMES, NAMES, st.integers(12, 40))
+def test_a_fixed_name_fits_and_stays_different(one: str, other: str, most: int) -> None:
+    names = [fixed_name("shop", "prod", name, most=most) for name in (one, other)]
+
+    assert all(len(name) <= most and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) for name in names)
+    assert (names[0] == names[1]) == (one == other)
+
+
+def test_a_fixed_name_is_cut_only_if_it_must() -> None:
+    assert fixed_name("shop", "prod", "site", most=14) == "shop-prod-site"
+    assert re.fullmatch(r"shop-p-[0-9a-f]{6}", fixed_name("shop", "prod", "site", most=13))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +76,14 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("\ta: 1\n", 1, "must be YAML"),
         (b"a: 1\nb: \xff\xfe\n", 2, "must be UTF-8, got byte 0xff"),
         ("a: \x00\n", 1, "must be YAML"),
+        ("a: &x {b: 1}\nc:\n  <<: *x\n  d: 1\n  d: 2\n", 5, "key 'd' must stand once, got it again"),
+        ("a: &x {b: 1}\nc:\n  <<: *x\n  <<: *x\n", 4, "key '<<' must stand once, got it again"),
+        ("a:\n  <<: text\n", 2, "'<<' must be a mapping or a list of mappings"),
+        ("a: &x\n  <<: *x\n", 1, "must not be nested this deep"),
+        ("a: 1\nb: " + "9" * 5000 + "\n", 2, "must be a number that JSON has, got 9999"),
+        ("a: 1\nb: " + "9" * 500 + ".0\n", 2, "must be a number that JSON has, got 9999"),
+        ("Resources: {}\nb: .inf\n", 2, "must be a number that JSON has, got .inf; quote it if it is text"),
+        ("Resources: {}\nb: .NaN\n", 2, "must be a number that JSON has, got .NaN"),
     ],
 )
 def test_refuses_with_the_line(tmp_path: Path, content: str | bytes, line: int, message: str) -> None:
@@ -110,3 +120,88 @@ def test_parses_single_values() -> None:
     assert parse_yaml("[a, b]") == ["a", "b"]
     assert parse_yaml("5m") == "5m"
     assert parse_yaml("a: b: c") == "a: b: c"
+
+
+def test_merge_keys_bring_what_is_not_there_already(tmp_path: Path) -> None:
+    content, lines = read_yaml(
+        write(
+            tmp_path,
+            "a: &a {x: 1, y: {deep: 1}}\nb: &b\n  x: 2\n  z: 2\n  <<: *a\n"
+            "one:\n  <<: *a\n  y: [3]\nmany:\n  <<: [*b, *a]\nnew:\n  <<: {x: 9}\ntext:\n  '<<': 5\n",
+        )
+    )
+
+    assert content["b"] == {"x": 2, "y": {"deep": 1}, "z": 2}
+    assert content["one"] == {"x": 1, "y": [3]}
+    assert content["many"] == {"x": 2, "y": {"deep": 1}, "z": 2}
+    assert content["new"] == {"x": 9}
+    assert content["text"] == {"<<": 5}
+    assert lines["one", "x"] == 1
+    assert lines["one", "y"] == lines["one", "y", 0] == 8
+    assert lines["many", "z"] == 4
+
+
+def test_what_is_merged_counts_against_bombs(tmp_path: Path) -> None:
+    bomb = "a: &a {x: 1}\n" + "".join(
+        f"{chr(98 + n)}: &{chr(98 + n)} {{<<: [{','.join(['*' + chr(97 + n)] * 10)}]}}\n" for n in range(8)
+    )
+
+    with pytest.raises(SourceError, match="must have at most 100,000 values once aliases are expanded"):
+        read_yaml(write(tmp_path, bomb))
+
+
+TEMPLATE = "Resources: {}\nMetadata:\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "in_template", "in_blueprint"),
+    [
+        ("0x1F", 31, "0x1F"),
+        ("017", 15, "017"),
+        ("0b11", 3, "0b11"),
+        ("1_000", 1000, "1_000"),
+        ("yes", True, "yes"),
+        ("Off", False, "Off"),
+        ("12:30", 750, "12:30"),
+        ("1.5e+3", 1500.0, "1.5e+3"),
+        (".5", 0.5, ".5"),
+        ("08", "08", "08"),
+        ("1e3", "1e3", "1e3"),
+        ("2012-10-17", "2012-10-17", "2012-10-17"),
+        ("y", "y", "y"),
+        ("'0x1F'", "0x1F", "0x1F"),
+        ("~", None, None),
+        ("-3", -3, -3),
+        ("!Ref 3", {"Ref": "3"}, {"Ref": "3"}),
+        ("!Sub true", {"Fn::Sub": "true"}, {"Fn::Sub": "true"}),
+        ("!GetAZs", {"Fn::GetAZs": ""}, {"Fn::GetAZs": ""}),
+        ("!ValueOf [Vpc, Tags.A]", {"Fn::ValueOf": ["Vpc", "Tags.A"]}, {"Fn::ValueOf": ["Vpc", "Tags.A"]}),
+        ("!Select [0x1, [a]]", {"Fn::Select": [1, ["a"]]}, {"Fn::Select": ["0x1", ["a"]]}),
+    ],
+)
+def test_a_template_is_read_as_aws_reads_it(tmp_path: Path, text: str, in_template: Any, in_blueprint: Any) -> None:
+    template, _ = read_yaml(write(tmp_path, f"{TEMPLATE}  value: {text}\n"))
+    blueprint, _ = read_yaml(write(tmp_path, f"blueprint: serverless\nvalue: {text}\n"))
+
+    assert repr(template["Metadata"]["value"]) == repr(in_template)
+    assert repr(blueprint["value"]) == repr(in_blueprint)
+
+
+def test_knows_the_line_of_what_is_inside_a_function(tmp_path: Path) -> None:
+    _, lines = read_yaml(write(tmp_path, "a: !If\n  - Big\n  - !Sub\n    - '${x}'\n    - x: 1\n  - 2\n"))
+
+    assert lines["a", "Fn::If", 2] == 6
+    assert lines["a", "Fn::If", 1, "Fn::Sub", 1, "x"] == 5
+
+
+def test_json_is_read_with_all_its_escapes(tmp_path: Path) -> None:
+    value = {
+        "Resources": {},
+        "Description": "\U0001f600 \u00e9 \\ud83d\\ude00 \\\U0001f600 / \t\"'#: {}",
+        "Tab": [1, None, True],
+    }
+
+    assert read_yaml(write(tmp_path, json.dumps(value)))[0] == value
+    assert read_yaml(write(tmp_path, json.dumps(value, indent="\t", ensure_ascii=False)))[0] == value
+    with pytest.raises(SourceError, match="must be YAML"):
+        read_yaml(write(tmp_path, '{"a": "\\ud83d"}'))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import enum
 import json
+import math
 import pkgutil
 import re
 from collections import OrderedDict
@@ -46,7 +47,7 @@ from troposphere import (
 )
 
 from archlib import App, Component, Stack
-from archlib.core.values import PARTITION, REGION, Deferred, Value, arn, encode, join
+from archlib.core.values import PARTITION, REGION, Deferred, Value, arn, encode, join, references
 from contract import factories
 
 KNOWN = {
@@ -242,6 +243,12 @@ def test_refuses_what_no_template_can_hold(node: Any) -> None:
         encode(node)
 
 
+@pytest.mark.parametrize("node", [math.nan, {"a": [math.inf]}, {"a": -math.inf}])
+def test_refuses_numbers_that_json_does_not_have(node: Any) -> None:
+    with pytest.raises(ValueError, match="a template cannot hold the number"):
+        encode(node)
+
+
 def test_refuses_a_resource_that_misses_a_property() -> None:
     with pytest.raises(ValueError, match="Resource Value required in type AWS::SSM::Parameter"):
         encode({"x": [ssm.Parameter("Address", Type="String")]})
@@ -269,3 +276,27 @@ def test_a_deferred_value_is_computed_each_time() -> None:
     values.append("two")
 
     assert (first, encode(deferred)) == (["one"], ["one", "two"])
+
+
+@pytest.mark.parametrize(
+    ("node", "names"),
+    [
+        ({"Ref": "Queue"}, {"Queue"}),
+        ({"Fn::GetAtt": ["Queue", "Arn"]}, {"Queue"}),
+        ({"Fn::GetAtt": "Queue.Arn"}, {"Queue"}),
+        ({"Fn::Sub": "${Queue}-${Table.Arn}-${!Not}"}, {"Queue", "Table"}),
+        ({"Fn::Sub": ["${Queue}-${name}", {"name": {"Ref": "Table"}}]}, {"Queue", "Table"}),
+        ({"a": [{"b": {"Ref": "Queue"}}, {"Ref": "Table", "c": 1}]}, {"Queue"}),
+        ({"Ref": 5}, {""}),
+        ({"Fn::GetAtt": ["Queue", 5]}, {""}),
+        ({"Fn::Sub": []}, {""}),
+        ("Queue", set()),
+    ],
+    ids=lambda value: str(value).replace(":", ""),  # two colons would end the name of a test
+)
+def test_references_are_found_in_plain_data_and_while_encoding(node: Any, names: set[str]) -> None:
+    noted: set[str] = set()
+    encode(node, noted)
+
+    assert references(node) == names
+    assert noted == names
