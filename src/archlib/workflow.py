@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +15,11 @@ from archlib.checks.run import REGIONS, Lint, check
 from archlib.core.app import App
 from archlib.core.artifact import StackArtifact
 from archlib.core.origin import Origin
+from archlib.core.regions import check_regions
 from archlib.core.source import Lines, read_yaml
+from archlib.core.values import PSEUDO_PARAMETERS, references
 from archlib.emit.template import to_json, to_yaml
-from archlib.errors import CheckError, Problem, SourceError
+from archlib.errors import CheckError, Problem, SettingsError, SourceError, UsageError
 from archlib.output import MANIFEST, write_texts
 
 _INLINE_BYTES = 51_200
@@ -60,7 +61,9 @@ def synthesize(
     Raises:
         LinkError: references between the stacks do not resolve.
         SettingsError: a resource is incomplete.
+        UsageError: CloudFormation is not in one of ``regions``.
     """
+    check_regions(regions)
     stacks = app.assemble()
     findings = check(stacks, regions=regions, lint=linter) if lint else ()
     return Synthesis(app.name, app.environment, stacks, findings)
@@ -71,6 +74,7 @@ def render(synthesis: Synthesis, *, form: Literal["yaml", "json"] = "yaml") -> d
 
     Raises:
         CheckError: there are unwaived error findings.
+        SettingsError: a text cannot be written as UTF-8.
     """
     blocking = [finding for finding in synthesis.findings if finding.blocking]
     if blocking:
@@ -78,8 +82,12 @@ def render(synthesis: Synthesis, *, form: Literal["yaml", "json"] = "yaml") -> d
             Problem(f"{finding.rule} {finding.stack}/{finding.resource or '-'}: {finding.message}", finding.origin)
             for finding in blocking
         )
-    texts = {f"{stack.name}.{form}": _text(stack, form) for stack in synthesis.stacks}
-    return {**texts, MANIFEST: json.dumps(_manifest(synthesis, texts, form), indent=2, ensure_ascii=False) + "\n"}
+    try:
+        texts = {f"{stack.name}.{form}": _text(stack, form) for stack in synthesis.stacks}
+        manifest = _manifest(synthesis, texts, form)
+    except UnicodeEncodeError:
+        raise SettingsError([problem for stack in synthesis.stacks for problem in _unwritable(stack)]) from None
+    return {**texts, MANIFEST: json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"}
 
 
 def write(synthesis: Synthesis, folder: Path, *, form: Literal["yaml", "json"] = "yaml") -> tuple[Path, ...]:
@@ -97,6 +105,23 @@ def _text(stack: StackArtifact, form: Literal["yaml", "json"]) -> str:
         return to_yaml(stack.template)
     pretty = to_json(stack.template)
     return pretty if len(pretty.encode()) <= _INLINE_BYTES else to_json(stack.template, minified=True)
+
+
+def _unwritable(stack: StackArtifact) -> Iterator[Problem]:
+    """Yield the texts of ``stack`` that have no form in UTF-8."""
+    todo: list[tuple[tuple[str | int, ...], Any]] = [((), stack.template)]
+    while todo:
+        path, node = todo.pop()
+        if isinstance(node, dict):
+            todo += [((*path, key), value) for key, value in node.items()]
+        elif isinstance(node, list):
+            todo += [((*path, index), value) for index, value in enumerate(node)]
+        elif isinstance(node, str) and not node.isascii():
+            try:
+                node.encode()
+            except UnicodeEncodeError as error:
+                message = f"must be characters only, got {node[error.start]!r}, half of a surrogate pair; remove it"
+                yield Problem(f"stack {stack.name!r}: {'.'.join(map(str, path))} {message}", stack.origin(path))
 
 
 def _manifest(synthesis: Synthesis, texts: dict[str, str], form: str) -> dict[str, Any]:
@@ -123,7 +148,7 @@ def _manifest(synthesis: Synthesis, texts: dict[str, str], form: str) -> dict[st
 
 
 def read_template(path: Path) -> StackArtifact:
-    """Return any CloudFormation template as a stack that can be checked, with the line of each resource.
+    """Return any CloudFormation template as a stack that can be checked, with the line of each of its keys.
 
     Raises:
         SourceError: the file cannot be read, or is not a template.
@@ -136,12 +161,9 @@ def _template(path: Path, content: Any, lines: Lines) -> StackArtifact:
     if not isinstance(content, dict) or not isinstance(content.get("Resources"), dict):
         message = "must be a CloudFormation template with Resources, or a blueprint; check the file"
         raise SourceError(Problem(message, Origin(file, 1)))
-    origins = {
-        str(key[1]): Origin(file, line)
-        for key, line in sorted(lines.items(), key=lambda item: item[0][:1] == ("Resources",))
-        if len(key) == 2  # noqa: PLR2004  (section and name; of two of one name the resource wins)
-    }
-    return StackArtifact(name=path.name, template=content, origins=origins)
+    places = {path: Origin(file, line) for path, line in lines.items()}
+    origins = {name: places["Resources", name] for name in content["Resources"]}
+    return StackArtifact(name=path.name, template=content, origins=origins, places=places)
 
 
 def read_stacks(
@@ -156,10 +178,14 @@ def read_stacks(
     Raises:
         SourceError: the file cannot be read.
         SettingsError: something in it is wrong.
+        UsageError: ``environment``, ``sets`` or ``layout`` are given for a template.
     """
     if file.suffix != ".py":
         content, lines = read_yaml(file)
         if isinstance(content, dict) and "Resources" in content and "blueprint" not in content:
+            if environment is not None or sets or layout is not None:
+                message = f"--env, --set and --layout work on blueprints only, got the template {str(file)!r}"
+                raise UsageError(f"{message}; check it by itself, without them")
             return (_template(file, content, lines),)
     return load(file, environment=environment, sets=sets, layout=layout).assemble()
 
@@ -173,7 +199,7 @@ def explain(stacks: Sequence[StackArtifact], resource: str) -> dict[str, Any] | 
         template = stack.template["Resources"].get(resource)
         if template is None:
             continue
-        used_by = [name for name, other in stack.template["Resources"].items() if resource in _references(other)]
+        used_by = [name for name, other in stack.template["Resources"].items() if resource in references(other)]
         kind = template.get("Type") if isinstance(template, dict) else None
         policies = [resource, *used_by] if kind == "AWS::IAM::Role" else [resource]
         origin = stack.origins.get(resource)
@@ -182,7 +208,7 @@ def explain(stacks: Sequence[StackArtifact], resource: str) -> dict[str, Any] | 
             "type": kind,
             "stack": stack.name,
             "origin": str(origin) if origin else None,
-            "uses": sorted(_references(template)),
+            "uses": sorted(references(template) - PSEUDO_PARAMETERS),
             "used_by": sorted(used_by),
             "template": template,
             "permissions": [
@@ -196,25 +222,3 @@ def explain(stacks: Sequence[StackArtifact], resource: str) -> dict[str, Any] | 
             ],
         }
     return None
-
-
-def _references(node: Any) -> set[str]:
-    """Return the names that ``node`` refers to by ``Ref``, ``Fn::GetAtt`` or ``Fn::Sub``."""
-    match node:
-        case {"Ref": str(name)} if len(node) == 1:
-            return set() if name.startswith("AWS::") else {name}
-        case {"Fn::GetAtt": [str(name), *_]} if len(node) == 1:
-            return {name}
-        case {"Fn::GetAtt": str(name)} if len(node) == 1:
-            return {name.split(".")[0]}
-        case {"Fn::Sub": [str(text), dict(variables)]} if len(node) == 1:
-            return _references({"Fn::Sub": text}) - variables.keys() | _references(variables)
-        case {"Fn::Sub": str(text)} if len(node) == 1:
-            names = {match[1].split(".")[0] for match in re.finditer(r"\$\{([^!}]+)\}", text)}
-            return {name for name in names if not name.startswith("AWS::")}
-        case dict():
-            return set().union(*(_references(value) for value in node.values()))
-        case list():
-            return set().union(*(_references(value) for value in node))
-        case _:
-            return set()

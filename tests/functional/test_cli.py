@@ -23,8 +23,10 @@ from archlib import load
 from archlib.blueprints.load import Document
 from archlib.blueprints.serverless import Serverless
 from archlib.blueprints.serverless_settings import FunctionSettings
-from archlib.cli.main import COMMANDS, main
+from archlib.cli.commands import COMMANDS
+from archlib.cli.main import main
 from archlib.core.source import read_yaml
+from archlib.workflow import synthesize
 
 BLUEPRINTS = Path(__file__).parents[2] / "blueprints"
 MAIN = "from archlib.cli.main import main; main()"
@@ -70,8 +72,8 @@ Resources:
 """
 # What is known to be wrong with it: severity, rule, line.
 FINDINGS = [
-    ("error", "E9209", 9),
-    ("error", "E3012", 5),
+    ("error", "E9209", 14),
+    ("error", "E3012", 8),
     ("warning", "W2001", 3),
     ("warning", "W9201", 5),
     ("warning", "W9203", 5),
@@ -260,9 +262,22 @@ def test_files_of_an_earlier_synthesis_go_and_foreign_files_stay(archlib: Archli
 
 @pytest.mark.parametrize("manifest", ["", "[]", '{"stacks": [{"file": "../kept"}, {"file": 3}, {}]}', "\x00"])
 @pytest.mark.usefixtures("shop")
-def test_a_manifest_of_somebody_else_removes_nothing(manifest: str, archlib: Archlib, tmp_path: Path) -> None:
+def test_a_manifest_of_somebody_else_is_refused(manifest: str, archlib: Archlib, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "manifest.json").write_text(manifest)
+
+    result = archlib("synth", "--no-lint")
+
+    assert (result.code, result.out) == (1, "")
+    assert "file 'out/manifest.json': must be from archlib, got another one; move it" in result.err
+    assert files(tmp_path / "out") == {"manifest.json": manifest.encode()}
+
+
+@pytest.mark.usefixtures("shop")
+def test_only_files_of_the_folder_are_removed(archlib: Archlib, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    manifest = {"app": "shop", "environment": "dev", "stacks": [{"file": "../kept"}, {"file": 3}]}
+    (tmp_path / "out" / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "kept").write_text("kept")
 
     assert archlib("synth", "--no-lint").code == 0
@@ -315,6 +330,15 @@ def test_the_environment_is_part_of_every_name(archlib: Archlib, tmp_path: Path)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert {stack["name"].split("-")[1] for stack in manifest["stacks"]} == {"prod"}
     assert {stack["tags"]["environment"] for stack in manifest["stacks"]} == {"prod"}
+
+
+def test_an_interrupt_while_a_python_file_runs_ends_the_command(archlib: Archlib, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import os, signal\n\nos.kill(os.getpid(), signal.SIGINT)\n")
+
+    result = archlib("synth", "app.py", "--no-lint")
+
+    assert (result.code, result.out) == (130, "")
+    assert "Traceback" not in result.err
 
 
 def test_a_python_file_makes_the_environment_that_is_asked_for(archlib: Archlib, tmp_path: Path) -> None:
@@ -432,7 +456,14 @@ def test_check_reports_any_template_as_text_with_lines(archlib: Archlib, templat
     assert result.err == "1 stack, 2 resources, 5 findings, 2 to fix\n"
 
 
-@pytest.mark.parametrize("flags", [["--format", "json"], ["--json"]])
+def test_check_takes_one_format(archlib: Archlib, template: Path) -> None:
+    result = archlib("check", template.name, "--json", "--format", "sarif")
+
+    assert (result.code, result.out) == (2, "")
+    assert "--json is --format json, got --format sarif too; leave one out" in result.err
+
+
+@pytest.mark.parametrize("flags", [["--format", "json"], ["--json"], ["--json", "--format", "json"]])
 def test_check_reports_as_json(flags: list[str], archlib: Archlib, template: Path) -> None:
     result = archlib("check", template.name, *flags)
 
@@ -477,6 +508,21 @@ def test_check_fails_on_warnings_only_when_strict(archlib: Archlib, tmp_path: Pa
     assert "queue.json:3: warning W9203" in relaxed.out
     assert relaxed.err.endswith(" 0 to fix\n")
     assert strict.err.endswith(" 2 to fix\n")
+
+
+@pytest.mark.parametrize("option", [("--env", "prod"), ("--set", "queues.jobs.max_receives=3"), ("--layout", "single")])
+@pytest.mark.usefixtures("shop")
+def test_check_refuses_options_of_blueprints_for_a_template(
+    option: tuple[str, str], archlib: Archlib, template: Path
+) -> None:
+    for files in ([template.name], ["archlib.yaml", template.name]):
+        result = archlib("check", *files, *option)
+
+        assert (result.code, result.out) == (2, "")
+        assert (
+            "--env, --set and --layout work on blueprints only, got the template 'template.yaml'; "
+            "check it by itself, without them"
+        ) in " ".join(result.err.split())
 
 
 @pytest.mark.usefixtures("shop")
@@ -556,7 +602,7 @@ def test_explain_suggests_the_nearest_resource(archlib: Archlib) -> None:
 def test_list_shows_blueprints_and_components_with_names_to_copy(archlib: Archlib) -> None:
     text, result = archlib("list").out, archlib("list", "--json").json
 
-    assert [row["name"] for row in result["blueprints"]] == ["serverless"]
+    assert {row["name"] for row in result["blueprints"]} == {"microservices", "multi-tier", "serverless", "static-site"}
     assert {"Function", "Queue", "Table", "Bucket", "RestApi", "Vpc"} <= {row["name"] for row in result["components"]}
     for row in [*result["blueprints"], *result["components"]]:
         assert f"{row['name']} " in text
@@ -703,7 +749,7 @@ def test_init_replaces_a_file_only_by_force(archlib: Archlib, tmp_path: Path) ->
     ("arguments", "words"),
     [
         (["severless"], "did you mean 'serverless'?"),
-        (["--app", "My App"], "write 'my-app'"),
+        (["--app", "My App"], "error: --app: app 'My App': name must be kebab-case"),
         (["serverless", "/dev/null/deep"], "cannot be written"),
     ],
 )
@@ -733,34 +779,54 @@ def test_each_setting_of_the_function_that_init_writes_can_be_set(started: Path)
     names = set(re.findall(r"^      # (\w+): ?\S*.*$", function, re.MULTILINE)) & set(FunctionSettings.model_fields)
 
     assert len(names) > 15
-    for name in names - {"file_system"}:  # its ARNs have no example that could work
+    for name in names - {"file_system"}:  # inside the network, the table needs an id that only the account knows
         started.write_text(text.replace(function, uncommented(function, name)))
-        if name == "consumes":  # it names a queue, which the user makes first
-            started.write_text(started.read_text().replace("settings:", "settings:\n  queues: {my-consume: {}}"))
         assert load(started).assemble(), name
 
 
-@pytest.mark.parametrize(
-    ("section", "resource"),
-    [
-        ("buckets", "MyBucketBucket"),
-        ("queues", "MyQueueQueue"),
-        ("buses", "MyBusBus"),
-        ("streams", "MyStreamStream"),
-        ("secrets", "MySecretSecret"),
-        ("firewalls", "MyFirewallFirewall"),
-        ("databases", "MyDatabaseDatabase"),
-        ("network", "MyAppVpc"),
-        ("tracing", "MyAppRequestsSamplingRule"),
-        ("monitoring", "MyAppDashboard"),
-    ],
-)
-def test_the_sections_that_init_writes_can_be_set(section: str, resource: str, started: Path) -> None:
+SECTIONS = {
+    "rest_apis": "MyRestApiRestApi",
+    "user_pools": "MyUserPoolUserPool",
+    "firewalls": "MyFirewallFirewall",
+    "databases": "MyDatabaseDatabase",
+    "caches": "MyCacheCache",
+    "search_domains": "MySearchDomainSearchDomain",
+    "file_systems": "MyFileSystemFileSystem",
+    "queues": "MyQueueQueue",
+    "topics": "MyTopicTopic",
+    "buses": "MyBusBus",
+    "rules": "MyRuleRule",
+    "streams": "MyStreamStream",
+    "deliveries": "MyDeliveryDelivery",
+    "state_machines": "MyStateMachineStateMachine",
+    "schedules": "MyScheduleSchedule",
+    "secrets": "MySecretSecret",
+    "parameters": "MyParameterParameter",
+    "network": "MyAppVpc",
+    "tracing": "MyAppRequestsSamplingRule",
+    "monitoring": "MyAppDashboard",
+}
+
+
+def test_the_sections_are_all_that_init_writes(started: Path) -> None:
+    assert re.findall(r"^  # (\w+):", started.read_text(), re.MULTILINE) == list(SECTIONS)
+
+
+@pytest.mark.parametrize(("section", "resource"), SECTIONS.items())
+def test_each_section_that_init_writes_can_be_set_by_itself(section: str, resource: str, started: Path) -> None:
     started.write_text(uncommented(started.read_text(), section))
 
-    stacks = load(started).assemble()
+    stacks = synthesize(load(started), lint=False).stacks
 
     assert resource in {name for stack in stacks for name in stack.template["Resources"]}
+
+
+def test_what_init_writes_has_no_words_of_python(started: Path) -> None:
+    comments = re.findall(r"# (.*)", started.read_text())
+
+    assert [line for line in comments if re.search(r"\b(None|True|False|RUNTIMES|SCOPES|for_\w+)\b", line)] == []
+    for text in ("# Such as python3.14, nodejs24.x", "null: no reservation, 0: off."):
+        assert any(text.removeprefix("# ") in line for line in comments), text
 
 
 @pytest.mark.parametrize("key", ["environments", "tags", "removal", "layout", "links"])

@@ -4,7 +4,7 @@ import hashlib
 import json
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -18,7 +18,7 @@ from archlib.components.messaging.queue import Queue
 from archlib.core.artifact import StackArtifact
 from archlib.core.origin import Origin
 from archlib.errors import CheckError, OutputError, SettingsError, SourceError
-from archlib.workflow import Synthesis, explain, read_stacks, read_template, synthesize, write
+from archlib.workflow import Synthesis, explain, read_stacks, read_template, render, synthesize, write
 
 HELLO = Code(inline="def handler(event, context):\n    return event\n")
 
@@ -198,18 +198,19 @@ def test_another_form_replaces_the_files_of_the_first(tmp_path: Path) -> None:
         '{"stacks": [{"file": "../outside.yaml"}, {"file": "/outside.yaml"}, {"file": ".."}, {"file": 7}]}',
     ],
 )
-def test_a_manifest_that_is_not_ours_removes_nothing(tmp_path: Path, manifest: str) -> None:
+def test_a_manifest_that_is_not_ours_is_refused_and_nothing_removed(tmp_path: Path, manifest: str) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (tmp_path / "outside.yaml").write_text("kept", encoding="utf-8")
     (out / "mine.yaml").write_text("kept", encoding="utf-8")
     (out / "manifest.json").write_text(manifest, encoding="utf-8")
+    before = contents(out)
 
-    write(synthesis(), out)
+    with pytest.raises(OutputError, match=r"manifest\.json': must be from archlib, got another one; move it"):
+        write(synthesis(), out)
 
     assert (tmp_path / "outside.yaml").exists()
-    assert (out / "mine.yaml").exists()
-    assert len(contents(out)) == 5
+    assert contents(out) == before
 
 
 @pytest.mark.parametrize("inside", ["", "deeper"])
@@ -236,7 +237,25 @@ def test_a_folder_in_the_place_of_a_template_leaves_the_others_alone(tmp_path: P
     assert (tmp_path / "shop-test-data.yaml").read_bytes() == before
 
 
-def test_reads_any_template_with_the_line_of_each_resource(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_half_of_a_surrogate_pair_is_refused_with_its_place(form: Literal["yaml", "json"]) -> None:
+    app = App("shop", "test")
+    Stack(app, "main").add(ssm.Parameter("Text", Type="String", Value="é"))
+    app.override("Text", "Properties.AllowedPattern", {"a": ["x\ud800"]})
+
+    with pytest.raises(SettingsError) as caught:
+        render(synthesize(app, lint=False), form=form)
+
+    (problem,) = caught.value.problems
+    assert problem.message == (
+        "stack 'shop-test-main': Resources.Text.Properties.AllowedPattern.a.0 must be characters only, "
+        "got '\\ud800', half of a surrogate pair; remove it"
+    )
+    assert problem.origin is not None
+    assert problem.origin.file == __file__
+
+
+def test_reads_any_template_with_the_line_of_each_key(tmp_path: Path) -> None:
     file = tmp_path / "template.yaml"
     file.write_text(
         "Parameters:\n"
@@ -254,8 +273,10 @@ def test_reads_any_template_with_the_line_of_each_resource(tmp_path: Path) -> No
 
     assert stack.name == "template.yaml"
     assert stack.template["Outputs"] == {"Jobs": {"Value": {"Ref": "Jobs"}}}
-    assert {name: origin.line for name, origin in stack.origins.items()} == {"Size": 2, "Jobs": 4, "Size2": 6}
-    assert {origin.file for origin in stack.origins.values()} == {str(file)}
+    assert {name: origin.line for name, origin in stack.origins.items()} == {"Jobs": 4, "Size2": 6}
+    assert stack.places["Resources", "Jobs", "Type"].line == 5
+    assert stack.places["Parameters", "Size"].line == 2
+    assert {origin.file for origin in (*stack.origins.values(), *stack.places.values())} == {str(file)}
 
 
 def test_reads_json_templates_too(tmp_path: Path) -> None:

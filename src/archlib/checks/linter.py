@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -13,11 +12,11 @@ from typing import Any
 from cfnlint.config import ConfigMixIn
 from cfnlint.decode.mark import Mark
 from cfnlint.decode.node import dict_node, list_node, str_node
-from cfnlint.helpers import REGIONS
 from cfnlint.rules import Match
 from cfnlint.runner import Runner
 
 from archlib.checks.rules import RULES
+from archlib.core.regions import check_regions
 from archlib.errors import UsageError
 
 _SEVERITIES = {"error": "error", "warning": "warning", "informational": "info"}
@@ -33,11 +32,7 @@ def lint(template: dict[str, Any], regions: Sequence[str]) -> list[dict[str, Any
     Raises:
         UsageError: CloudFormation is in no such region.
     """
-    for region in regions:
-        if region not in REGIONS:
-            close = get_close_matches(region, REGIONS, n=1)
-            advice = f"did you mean {close[0]!r}?" if close else "name one such as eu-west-1"
-            raise UsageError(f"region must be one that CloudFormation is in, got {region!r}; {advice}")
+    check_regions(regions)
     try:
         matches = list(_runner(tuple(regions)).validate_template(_positioned(template, count(1))))
     except Exception as error:  # noqa: BLE001  (cfn-lint fails in many ways on what is no template)

@@ -73,7 +73,7 @@ def _sarif(findings: Sequence[Finding]) -> dict[str, Any]:
 def _sarif_result(finding: Finding) -> dict[str, Any]:
     name = ".".join(map(str, finding.path)) or finding.stack
     location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": f"{finding.stack}/{name}"}]}
-    if finding.origin:
+    if finding.origin and finding.origin.line:
         location["physicalLocation"] = {
             "artifactLocation": {"uri": _uri(finding.origin.file)},
             "region": {"startLine": finding.origin.line},
@@ -91,7 +91,7 @@ def _sarif_result(finding: Finding) -> dict[str, Any]:
 
 def _annotation(finding: Finding) -> str:
     place = ""
-    if finding.origin:
+    if finding.origin and finding.origin.line:
         file = _escaped(_relative(finding.origin.file)).replace(":", "%3A").replace(",", "%2C")
         place = f"file={file},line={finding.origin.line},"
     message = _escaped(f"{finding.stack}/{finding.resource or '-'}: {finding.message}")

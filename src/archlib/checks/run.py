@@ -31,20 +31,23 @@ def check(
 
     Args:
         stacks: what :meth:`archlib.App.assemble` returned.
-        regions: where the templates must work.
+        regions: where the templates must work; one of a stack that is for one region must work there only.
         today: the day that waivers are measured against; the current one (UTC) by default.
         cache: keep lint results in the user's cache folder, and use those of unchanged templates.
         lint: what lints templates: this process by default, or :class:`~archlib.checks.workers.Workers`.
     """
     stacks = tuple(stacks)
     day = today or datetime.now(UTC).date()
-    rows = _lint(
-        [_unwaived(stack) for stack in stacks],
-        regions,
-        ResultCache(cache_folder(), today=day) if cache else None,
-        lint or _lint_here,
-    )
-    findings = [finding for stack, found in zip(stacks, rows, strict=True) for finding in _check(stack, found, day)]
+    results = ResultCache(cache_folder(), today=day) if cache else None
+    findings: list[Finding] = []
+    for region in dict.fromkeys(stack.region for stack in stacks):
+        there = [stack for stack in stacks if stack.region == region]
+        rows = _lint(
+            [_unwaived(stack) for stack in there], (region,) if region else regions, results, lint or _lint_here
+        )
+        findings.extend(
+            finding for stack, found in zip(there, rows, strict=True) for finding in _check(stack, found, day)
+        )
     return tuple(sorted(findings, key=Finding.order))
 
 
@@ -55,7 +58,8 @@ def _check(stack: StackArtifact, rows: Rows, today: date) -> Iterator[Finding]:
         if waiver.expires is None or waiver.expires >= today
     }
     for finding in (*limits(stack), *(_finding(stack, row) for row in rows)):
-        yield replace(finding, waived=reasons.get((finding.resource, finding.rule), ""))
+        waived = reasons.get((finding.resource, finding.rule), "")
+        yield replace(finding, origin=stack.origin(finding.path), waived=waived)
     for waiver in stack.waivers:
         if waiver.expires is not None and waiver.expires < today:
             yield Finding(
@@ -106,7 +110,6 @@ def _lint_here(templates: Sequence[Template], regions: Sequence[str]) -> Iterato
 def _finding(stack: StackArtifact, row: dict[str, Any]) -> Finding:
     path = tuple(row["path"])
     resource = str(path[1]) if len(path) > 1 and path[0] == "Resources" else ""
-    named = str(path[1]) if len(path) > 1 else ""
     return Finding(
         severity=row["severity"],
         stack=stack.name,
@@ -116,5 +119,4 @@ def _finding(stack: StackArtifact, row: dict[str, Any]) -> Finding:
         fix=row["fix"],
         url=row["url"],
         path=path,
-        origin=stack.origins.get(named),
     )

@@ -13,9 +13,7 @@ from archlib.cli.options import DEFAULT_FILE, counted, regions_option, source_op
 @click.command("check")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @source_options
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json", "sarif", "github"]), default="text", show_default=True
-)
+@click.option("--format", "form", type=click.Choice(["text", "json", "sarif", "github"]), show_default="text")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @regions_option
@@ -25,7 +23,7 @@ def command(
     environment: str | None,
     sets: tuple[str, ...],
     layout: Literal["layered", "single"] | None,
-    form: Literal["text", "json", "sarif", "github"],
+    form: Literal["text", "json", "sarif", "github"] | None,
     as_json: bool,
     strict: bool,
     regions: tuple[str, ...],
@@ -41,15 +39,19 @@ def command(
     """
     from archlib.checks.report import report
     from archlib.checks.run import REGIONS, check
+    from archlib.errors import UsageError
     from archlib.workflow import read_stacks
 
+    if as_json and form not in {None, "json"}:
+        raise UsageError(f"--json is --format json, got --format {form} too; leave one out")
+    form = "json" if as_json else form or "text"
     stacks = [
         stack
         for file in files or (Path(DEFAULT_FILE),)
         for stack in read_stacks(file, environment=environment, sets=sets, layout=layout)
     ]
     findings = check(stacks, regions=regions or REGIONS)
-    text = report(findings, "json" if as_json else form)
+    text = report(findings, form)
     if text:
         click.echo(text)
     open_ = [
@@ -57,7 +59,7 @@ def command(
         for finding in findings
         if finding.blocking or (strict and not finding.waived and finding.severity == "warning")
     ]
-    if form == "text" and not as_json:
+    if form == "text":
         resources = sum(len(stack.template["Resources"]) for stack in stacks)
         click.echo(
             f"{counted(len(stacks), 'stack')}, {counted(resources, 'resource')}, "

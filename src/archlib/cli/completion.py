@@ -15,7 +15,7 @@ def command(*, shell: str) -> None:
     Example:
       eval "$(archlib completion bash)"
     """
-    from archlib.cli.main import cli
+    from archlib.cli.commands import cli
 
     kind = get_completion_class(shell)
     if kind is not None:

@@ -24,9 +24,12 @@ def command(*, blueprint: str, folder: Path, app: str, force: bool) -> None:
     from archlib.blueprints.registry import blueprint as find
     from archlib.blueprints.starter import starter
     from archlib.core.naming import check_name
+    from archlib.core.origin import Origin, at
     from archlib.errors import OutputError
 
-    text = starter(find(blueprint), check_name(app, "app"))
+    with at(Origin("--app", 0)):
+        check_name(app, "app")
+    text = starter(find(blueprint), app)
     file = folder / DEFAULT_FILE
     if file.exists() and not force:
         raise OutputError(f"file {str(file)!r}: exists already; choose another folder, or replace it with --force")

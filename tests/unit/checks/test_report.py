@@ -119,6 +119,15 @@ def test_sarif_names_the_users_line_and_the_place(findings: tuple[Finding, ...])
     assert large["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "file:///elsewhere/shop.yaml"
 
 
+def test_what_the_command_line_asked_for_stands_in_no_file() -> None:
+    finding = Finding("error", "shop-data", "Jobs", "E3002", "wrong", origin=Origin("--set queues.jobs={}", 0))
+
+    assert "--set queues.jobs={}" in report([finding], "text")
+    assert report([finding], "github") == "::error title=E3002::shop-data/Jobs: wrong"
+    (result,) = json.loads(report([finding], "sarif"))["runs"][0]["results"]
+    assert [place.keys() for place in result["locations"]] == [{"logicalLocations"}]
+
+
 def test_sarif_describes_each_rule_once() -> None:
     twice = [Finding("error", "shop", name, "E1", "wrong", fix="be right", url="https://example.com") for name in "ab"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from troposphere import Parameter, sqs
+from troposphere import Parameter, cognito, sqs
 
 from archlib import App, Stack, load
 from archlib.checks import REGIONS, Finding, check
@@ -87,19 +87,24 @@ def test_a_finding_carries_the_line_of_python() -> None:
     stack = Stack(app, "main")
     stack.add(sqs.Queue("Jobs"))
     app.override("Jobs", "Properties.DelaySeconds", "soon")
-    line = next(
-        number
-        for number, text in enumerate(Path(__file__).read_text(encoding="utf-8").splitlines(), 1)
-        if text == '    stack.add(sqs.Queue("Jobs"))'
+    added, changed = (
+        next(
+            number
+            for number, text in enumerate(Path(__file__).read_text(encoding="utf-8").splitlines(), 1)
+            if number > test_a_finding_carries_the_line_of_python.__code__.co_firstlineno and what in text
+        )
+        for what in ("stack.add(", "app.override(")
     )
 
-    found = [each for each in check(app.assemble(), today=DAY) if each.rule == "E3012"]
+    findings = check(app.assemble(), today=DAY)
 
-    assert [each.origin for each in found] == [Origin(__file__, line)]
+    found = [each for each in findings if each.rule == "E3012"]
+    assert [each.origin for each in found] == [Origin(__file__, changed)]
     assert re.match(r".*test_run\.py:\d+: error E3012 shop-test-main/Jobs", str(found[0]))
+    assert [each.origin for each in findings if each.rule == "W9201"] == [Origin(__file__, added)]
 
 
-def test_a_finding_carries_the_line_of_the_blueprint(tmp_path: Path) -> None:
+def test_a_finding_carries_the_line_of_the_blueprint_that_set_the_property(tmp_path: Path) -> None:
     file = tmp_path / "archlib.yaml"
     file.write_text(
         "blueprint: serverless\n"
@@ -117,26 +122,45 @@ def test_a_finding_carries_the_line_of_the_blueprint(tmp_path: Path) -> None:
 
     found = [each for each in check(load(file).assemble(), today=DAY) if each.rule == "E3012"]
 
-    assert [each.origin for each in found] == [Origin(str(file), 7)]
+    assert [each.origin for each in found] == [Origin(str(file), 10)]
 
 
-def test_a_finding_carries_the_line_of_any_template(tmp_path: Path) -> None:
+def test_a_finding_carries_the_line_of_the_property_in_any_template(tmp_path: Path) -> None:
     file = tmp_path / "template.yaml"
     file.write_text(
         "Parameters:\n"
         "  Unused: {Type: String}\n"
+        f"  Long: {{Type: String, Default: {'x' * 5000}}}\n"
         "Resources:\n"
-        "  Good: {Type: AWS::SNS::Topic}\n"
+        "  Good: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Ref Long}}\n"
         "  Jobs:\n"
         "    Type: AWS::SQS::Queue\n"
-        "    Properties: {DelaySeconds: soon}\n",
+        "    Properties:\n"
+        "      RedrivePolicy:\n"
+        "        maxReceiveCount: 3\n"
+        "      DelaySeconds: soon\n"
+        "  Door:\n"
+        "    Type: AWS::EC2::SecurityGroup\n"
+        "    Properties:\n"
+        "      GroupDescription: Door\n"
+        "      SecurityGroupIngress:\n"
+        "        - IpProtocol: tcp\n"
+        "          FromPort: 22\n"
+        "          ToPort: 22\n"
+        "          CidrIp: 0.0.0.0/0\n"
+        "Outputs:\n"
+        "  Where:\n"
+        "    Value: !Sub\n"
+        "      - '${where}'\n"
+        "      - {where: !Ref Nowhere}\n",
         encoding="utf-8",
     )
 
     found = {each.rule: each.origin for each in check([read_template(file)], today=DAY)}
 
-    assert found["E3012"] == Origin(str(file), 5)
-    assert found["W2001"] == Origin(str(file), 2)
+    lines = {"E3012": 11, "W2001": 2, "E9001": 3, "E9209": 20, "W9201": 6}
+    assert {rule: found[rule] for rule in lines} == {rule: Origin(str(file), line) for rule, line in lines.items()}
+    assert Origin(str(file), 25) in found.values()
 
 
 def test_our_own_rules_and_limits_stand_beside_those_of_cfn_lint() -> None:
@@ -282,3 +306,15 @@ def test_a_resource_that_is_wrong_in_any_way_is_a_finding(body: Any) -> None:
 
     assert any(each.blocking for each in found)
     assert not any(re.search("processing rule [EWI]9", each.message) for each in found), "no rule of ours may fail"
+
+
+def test_a_stack_of_one_region_must_work_there_only() -> None:
+    app = App("shop", "test")
+    pool = cognito.UserPool("People")
+    Stack(app, "main", region="us-east-1").add(pool)
+
+    assert "E3006" not in rules(check(app.assemble(), regions=["cn-north-1"], today=DAY))
+
+    elsewhere = App("shop", "test")
+    Stack(elsewhere, "main").add(cognito.UserPool("People"))
+    assert "E3006" in rules(check(elsewhere.assemble(), regions=["cn-north-1"], today=DAY))

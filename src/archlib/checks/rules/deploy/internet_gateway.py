@@ -43,7 +43,8 @@ class InternetGateway(Rule):
 def _public(cfn: Template) -> Iterator[tuple[Resource, Path, object]]:
     """Yield each public resource with one of its subnets."""
     for balancer in resources(cfn, "AWS::ElasticLoadBalancingV2::LoadBalancer").values():
-        if balancer.properties.get("Scheme", "internet-facing") == "internet-facing":
+        hidden = balancer.properties.get("Type") == "gateway"
+        if not hidden and balancer.properties.get("Scheme", "internet-facing") == "internet-facing":
             for path, value in list(balancer.find("Subnets", "*"))[:1]:
                 yield balancer, path, value
     for nat in resources(cfn, "AWS::EC2::NatGateway").values():

@@ -8,17 +8,17 @@ from typing import Any
 from cfnlint.template import Template
 
 from archlib.checks.rules.read import Path, Place, number, resources
+from archlib.checks.rules.security._values import is_everywhere
 
-_EVERYWHERE = ("0.0.0.0/0", "::/0")
 _ALL_PORTS = (0, 65_535)
 _WITH_PORTS = ("tcp", "udp", "6", "17")
 
 
 def open_ports(cfn: Template) -> Iterator[tuple[Path, str, int, int]]:
-    """Yield path, resource, first and last port of each rule that admits the whole internet."""
+    """Yield path, resource, first and last port of each rule that admits the internet, or a large part of it."""
     for path, rule in _rules(cfn):
         for key in ("CidrIp", "CidrIpv6"):
-            ports = _ports(rule) if isinstance(rule, dict) and rule.get(key) in _EVERYWHERE else None
+            ports = _ports(rule) if isinstance(rule, dict) and is_everywhere(rule.get(key)) else None
             if ports:
                 yield (*path, key), str(path[1]), *ports
 

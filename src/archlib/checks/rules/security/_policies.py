@@ -9,12 +9,15 @@ from cfnlint.template import Template
 
 from archlib.checks.rules.policies import covers, inline, statements
 from archlib.checks.rules.read import Path, resources
-from archlib.checks.rules.security._values import UNKNOWN, entries, reference, text, texts
+from archlib.checks.rules.security._values import UNKNOWN, entries, is_anything, reference, text, texts
 
 HOLDERS = ("AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group")
 INLINE = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy")
 
 Statement = dict[str, Any]
+
+# What these ask for says nothing about who asks.
+_OF_EVERYONE = frozenset({"aws:securetransport", "s3:tlsversion"})
 
 
 def allowed(document: Any, path: Path) -> Iterator[tuple[Path, Statement]]:
@@ -54,6 +57,21 @@ def principals(statement: Statement, kind: str) -> list[Any]:
 def to_everyone(statement: Statement) -> bool:
     """Whether the principal is ``*``: all of AWS and beyond."""
     return "*" in texts(statement.get("Principal")) or "*" in principals(statement, "AWS")
+
+
+def is_narrowed(statement: Statement) -> bool:
+    """Whether a condition leaves anybody out; one that cannot be told may."""
+    condition = statement.get("Condition", {})
+    if not isinstance(condition, dict):
+        return True
+    return any(
+        not isinstance(test, dict) or any(_leaves_out(str(key), value) for key, value in test.items())
+        for test in condition.values()
+    )
+
+
+def _leaves_out(key: str, value: Any) -> bool:
+    return key.lower() not in _OF_EVERYONE and not any(is_anything(item) for _, item in entries(value))
 
 
 def lets_service(statement: Statement, service: str, needed: Iterable[str]) -> set[str]:

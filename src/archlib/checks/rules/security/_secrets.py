@@ -8,10 +8,12 @@ from typing import Any
 
 from cfnlint.template import Template
 
-from archlib.checks.rules.security._values import is_true, mentions, text
+from archlib.checks.rules.security._values import composition, is_true, mentions, text, variables, without_variables
 
-_WORDS = r"(?:password|passwd|passphrase|secret|token|api_?key|private_?key|secret_?(?:access_?)?key)"
+_PASSWORDS = r"password|passwd|passphrase|pwd|(?<=_)pass"
+_WORDS = rf"(?:{_PASSWORDS}|secret|token|api_?key|private_?key|secret_?(?:access_?)?key)"
 _SECRET_NAME = re.compile(rf"[-\w]*(?:{_WORDS}|passwords|credentials?)", re.IGNORECASE)
+_PASSWORD_NAME = re.compile(rf"[-\w]*(?:{_PASSWORDS})", re.IGNORECASE)
 _NO_SECRET_NAME = re.compile(
     r".*(?:client|service|event_?source|billing|version|next|task|request|continuation)_?token|removeprivatekey",
     re.IGNORECASE,
@@ -44,11 +46,9 @@ _COMMENT = re.compile(r"^[ \t]*#(?!!).*$", re.MULTILINE)
 
 def is_plain_secret(name: str, value: Any) -> bool:
     """Whether ``name`` promises a secret and ``value`` is one, written out."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return False
     if not _SECRET_NAME.fullmatch(name) or _NO_SECRET_NAME.fullmatch(name):
         return False
-    written = str(value).strip()
+    written = _written(name, value).strip()
     if not written or "{{resolve:" in written or _NO_SECRET.match(written):
         return False
     last = name.lower()
@@ -56,6 +56,17 @@ def is_plain_secret(name: str, value: Any) -> bool:
         return False
     # The name of a secret is none.
     return not (last.endswith(("secret", "credential", "credentials")) and _PATH_LIKE.fullmatch(written))
+
+
+def _written(name: str, value: Any) -> str:
+    """Return what is written out in ``value``; nothing if that is not all there is to it."""
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return str(value)
+    composed = composition(value)
+    # Anyone knows the name of the stack; a password made from it and a text is as good as written out, while names of
+    # secrets are made that way too.
+    known = all(part.startswith("AWS::") for part in variables(composed)) if _PASSWORD_NAME.fullmatch(name) else False
+    return without_variables(composed) if known or not variables(composed) else ""
 
 
 def assigned_secrets(script: str) -> Iterator[str]:

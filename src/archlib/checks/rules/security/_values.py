@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_network
 from typing import Any
 
 from archlib.checks.rules.read import Path, Place, branches, walk
 
 UNKNOWN = "${?}"
 _VARIABLE = re.compile(r"\$\{([^!{}][^{}]*)\}")
+_ACCOUNTS_OWN = tuple(map(ip_network, ("10.0.0.0/8", "fc00::/7")))
+_MOST = 8
+_ANYTHING = re.compile(r"(?:arn:)?[*?]+|arn:[^:]*:[^:]*:[^:]*:[*?]*:[*?]*(?:[:/][*?]*)*")
 _LONE_VARIABLE = re.compile(r"\$\{([^!{}.?]+)(?:\.[^{}]+)?\}")
 
 
@@ -46,6 +50,39 @@ def is_true(value: Any) -> bool:
 def is_false(value: Any) -> bool:
     """Whether CloudFormation takes ``value`` for false."""
     return value is False or (isinstance(value, str) and value.lower() == "false")
+
+
+def is_everywhere(cidr: Any) -> bool:
+    """Whether ``cidr`` is the internet, or as much of it as no single party has: a half or a quarter is no limit."""
+    try:
+        network: Any = ip_network(cidr, strict=False) if isinstance(cidr, str) else None
+    except ValueError:
+        return False
+    if network is None or network.prefixlen > _MOST:
+        return False
+    return not any(network.version == own.version and network.subnet_of(own) for own in _ACCOUNTS_OWN)
+
+
+def is_anything(value: Any) -> bool:
+    """Whether ``value``, a pattern or an address range, leaves nothing and nobody out."""
+    written = without_variables(text(value), "x")
+    return _ANYTHING.fullmatch(written) is not None or is_everywhere(written)
+
+
+def composition(value: Any) -> str:
+    """Return the :func:`text` that ``Fn::Sub`` or ``Fn::Join`` makes, nothing for any other value."""
+    composed = isinstance(value, dict) and len(value) == 1 and value.keys() <= {"Fn::Sub", "Fn::Join"}
+    return text(value) if composed else ""
+
+
+def variables(written: str) -> list[str]:
+    """Return what stands for the unknown parts of :func:`text`, in order."""
+    return _VARIABLE.findall(written)
+
+
+def without_variables(written: str, unknown: str = "") -> str:
+    """Return only what is written out in :func:`text`, with ``unknown`` in the places of the rest."""
+    return _VARIABLE.sub(unknown, written)
 
 
 def text(value: Any) -> str:

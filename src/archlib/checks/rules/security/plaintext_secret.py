@@ -9,7 +9,7 @@ from cfnlint.template import Template
 from archlib.checks.rules.base import Found, Rule
 from archlib.checks.rules.read import Path, resources
 from archlib.checks.rules.security._secrets import assigned_secrets, is_plain_secret
-from archlib.checks.rules.security._values import entries, text
+from archlib.checks.rules.security._values import composition, entries, text, variables
 
 # Environments have a rule of their own; in the others, keys are somebody else's data and name no property.
 _ELSEWHERE = frozenset(
@@ -54,8 +54,9 @@ class PlaintextSecret(Rule):
 
 
 def _is_written_out(value: Any) -> bool:
-    if isinstance(value, str) and "{{resolve:" not in value:
-        return value.strip() not in ("", "{}")
+    written = value if isinstance(value, str) else composition(value)
+    if "{{resolve:" not in written and not variables(written):
+        return written.strip() not in ("", "{}")
     return any(assigned_secrets(text(value)))
 
 

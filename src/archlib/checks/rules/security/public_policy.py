@@ -6,7 +6,7 @@ from cfnlint.template import Template
 
 from archlib.checks.rules.base import Found, Rule
 from archlib.checks.rules.read import resources
-from archlib.checks.rules.security._policies import allowed, to_everyone
+from archlib.checks.rules.security._policies import allowed, is_narrowed, to_everyone
 
 _POLICIES = {
     "AWS::Backup::BackupVault": "AccessPolicy",
@@ -36,7 +36,7 @@ class PublicPolicy(Rule):
         for resource in resources(cfn, *_POLICIES).values():
             for path, document in resource.find(_POLICIES[resource.type]):
                 for at, statement in allowed(document, path):
-                    if to_everyone(statement) and "Condition" not in statement:
+                    if to_everyone(statement) and not is_narrowed(statement):
                         message = (
                             f"{resource.name} allows this to everyone, also outside AWS; "
                             "name the principals or add a condition"

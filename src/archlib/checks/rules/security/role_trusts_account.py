@@ -9,7 +9,7 @@ from cfnlint.template import Template
 
 from archlib.checks.rules.base import Found, Rule
 from archlib.checks.rules.read import Place, Resource, resources
-from archlib.checks.rules.security._policies import allowed
+from archlib.checks.rules.security._policies import allowed, is_narrowed
 from archlib.checks.rules.security._values import entries, text
 
 _ACCOUNT = re.compile(r"\d{12}|arn:.*:iam::.*:root|\$\{AWS::AccountId\}")
@@ -48,5 +48,5 @@ def _principals(role: Resource) -> Iterator[Place]:
     for path, document in role.find("AssumeRolePolicyDocument"):
         for at, statement in allowed(document, path):
             principal = statement.get("Principal")
-            if "Condition" not in statement and isinstance(principal, dict):
+            if not is_narrowed(statement) and isinstance(principal, dict):
                 yield from entries(principal.get("AWS"), (*at, "Principal", "AWS"))

@@ -37,7 +37,7 @@ class SecretInEnvironment(Rule):
         hidden = hidden_parameters(cfn)
         for resource in resources(cfn, "AWS::Lambda::Function", *_LISTS).values():
             for path, name, value in _variables(resource):
-                what = "a plain secret" if is_plain_secret(name, value) else revealed(value, hidden)
+                what = "a plain secret" if is_plain_secret(name.rpartition(".")[2], value) else revealed(value, hidden)
                 if what:
                     message = (
                         f"environment variable {name} of {resource.name} holds {what}, shown by the console and the "

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from cfnlint.template import Template
 
 from archlib.checks.rules.base import Found, Rule
-from archlib.checks.rules.security._policies import actions, identity_statements, on_everything
+from archlib.checks.rules.security._policies import actions, identity_statements
+from archlib.checks.rules.security._values import entries, text, without_variables
+
+_PASSES = frozenset({"iam:passrole", "iam:pass*"})
+_EVERY_ROLE = re.compile(r"[*?]+|arn:[^:]*:[^:]*:[^:]*:[^:]*:(?:role/)?[*?/]+")
 
 
 class UnlimitedPassRole(Rule):
-    """A policy allows ``iam:PassRole`` on ``*``, and with it the rights of the strongest role."""
+    """A policy allows ``iam:PassRole`` on all roles, and with it the rights of the strongest role."""
 
     id = "E9212"
     shortdesc = "iam:PassRole names its roles"
@@ -21,9 +26,14 @@ class UnlimitedPassRole(Rule):
     def find(self, cfn: Template) -> Found:
         """Yield each statement that does; saying to which service is not enough."""
         for path, statement in identity_statements(cfn):
-            passes = "iam:passrole" in map(str.lower, actions(statement))
-            if passes and on_everything(statement) and not _narrows(statement):
+            passes = any(action.lower() in _PASSES for action in actions(statement))
+            if passes and _on_every_role(statement) and not _narrows(statement):
                 yield path, f"{path[1]} may pass every role of the account, also an administrator's; name the role ARNs"
+
+
+def _on_every_role(statement: dict[str, Any]) -> bool:
+    arns = (without_variables(text(arn), "x") for _, arn in entries(statement.get("Resource")))
+    return any(_EVERY_ROLE.fullmatch(arn) for arn in arns)
 
 
 def _narrows(statement: dict[str, Any]) -> bool:

@@ -27,6 +27,16 @@ def test_https_and_known_addresses_are_fine(places, ports, cidr):
     assert places(OpenPort, group(ports[0], ports[1], cidr=cidr)) == []
 
 
+@pytest.mark.parametrize("cidr", ["0.0.0.0/1", "128.0.0.0/1", "0.0.0.0/00", "64.0.0.0/2", "12.0.0.0/8", "1.2.3.4/0"])
+def test_most_of_the_world_is_the_world(places, cidr):
+    assert places(OpenPort, group(5432, 5432, cidr=cidr)) == ["G/Properties/SecurityGroupIngress/0/CidrIp"]
+
+
+@pytest.mark.parametrize("cidr", ["10.0.0.0/8", "172.16.0.0/12", "203.0.0.0/9", "10.1.2.3/8", "no address", 7, None])
+def test_a_network_of_ones_own_is_not_the_world(places, cidr):
+    assert places(OpenPort, group(5432, 5432, cidr=cidr)) == []
+
+
 def test_ssh_is_left_to_its_own_rule(places):
     assert places(OpenPort, group(22, 22)) == []
 

@@ -13,6 +13,8 @@ RESOLVED = "{{resolve:secretsmanager:app:SecretString:password}}"
         {"Fn::Sub": '{"user": "${Name}", "password": "hunter22"}'},
         {"Fn::Join": ["", ['{"password":"', "hunter22", '"}']]},
         f'{{"token": "abcdef", "password": "{RESOLVED}"}}',
+        {"Fn::Sub": "hunter22"},
+        {"Fn::Join": ["", ["hunter", "22"]]},
     ],
 )
 def test_a_secret_string_with_a_literal_is_found(places, value):
@@ -28,6 +30,8 @@ def test_a_secret_string_with_a_literal_is_found(places, value):
         {"SecretString": f'{{"password": "{RESOLVED}"}}'},
         {"SecretString": "{}"},
         {"SecretString": {"Ref": "Given"}},
+        {"SecretString": {"Fn::Sub": "${Given}"}},
+        {"SecretString": {"Fn::Join": ["", ["", {"Ref": "Given"}]]}},
         {"SecretString": {"Fn::Sub": '{"password": "${Given}"}'}},
     ],
 )
@@ -49,6 +53,9 @@ def test_a_generated_or_referenced_secret_string_is_fine(places, properties):
          "AuthenticationConfiguration/SecretToken"),
         ("AWS::DMS::Endpoint", {"Password": {"Fn::If": ["C", "hunter22", {"Ref": "P"}]}}, "Password/Fn::If/1"),
         ("Custom::Thing", {"ApiKey": "abc"}, "ApiKey"),
+        ("AWS::RDS::DBInstance", {"MasterUserPassword": {"Fn::Sub": "hunter22"}}, "MasterUserPassword"),
+        ("AWS::RDS::DBInstance", {"MasterUserPassword": {"Fn::Join": ["-", [{"Ref": "AWS::StackName"}, "hunter22"]]}},
+         "MasterUserPassword"),
     ],
 )  # fmt: skip
 def test_a_literal_in_a_property_for_secrets_is_found(places, kind, properties, place):
@@ -61,6 +68,9 @@ def test_a_literal_in_a_property_for_secrets_is_found(places, kind, properties, 
         {"MasterUserPassword": RESOLVED},
         {"MasterUserPassword": f"a-{RESOLVED}"},
         {"MasterUserPassword": {"Ref": "P"}},
+        {"MasterUserPassword": {"Fn::Sub": "${P}"}},
+        {"MasterUserPassword": {"Fn::Sub": "{{resolve:secretsmanager:${AWS::StackName}}}"}},
+        {"MasterUserPassword": {"Fn::Join": ["", ["{{resolve:secretsmanager:", {"Ref": "S"}, "}}"]]}},
         {"ManageMasterUserPassword": "true", "MasterUserSecret": {"KmsKeyId": "x"}},
         {"GenerateSecret": True},
         {"TokenValidityUnits": {"AccessToken": "hours", "RefreshToken": "days"}},

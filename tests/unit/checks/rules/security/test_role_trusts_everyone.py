@@ -14,6 +14,12 @@ def test_everyone_is_found(places, principal):
     assert found == ["R/Properties/AssumeRolePolicyDocument/Statement/0"]
 
 
+@pytest.mark.parametrize("condition", [{}, {"ArnLike": {"aws:PrincipalArn": "*"}}])
+def test_a_condition_that_leaves_nobody_out_is_found(places, condition):
+    found = places(RoleTrustsEveryone, role(Principal="*", Condition=condition))
+    assert found == ["R/Properties/AssumeRolePolicyDocument/Statement/0"]
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -13,6 +13,13 @@ def policy(**statement):
     [
         {},
         {"Action": ["ecs:RunTask", "IAM:passrole"]},
+        {"Action": "iam:Pass*"},
+        {"Resource": "arn:aws:iam::123456789012:role/*"},
+        {"Resource": "arn:aws:iam::*:role/*"},
+        {"Resource": "arn:aws:iam::123456789012:*"},
+        {"Resource": ["arn:aws:iam::123456789012:role/task", "arn:*:iam::*:role/*"]},
+        {"Resource": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/*"}},
+        {"Resource": {"Fn::Join": ["", ["arn:aws:iam::", {"Ref": "AWS::AccountId"}, ":role/*"]]}},
         {"Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}},
     ],
 )
@@ -25,6 +32,9 @@ def test_every_role_is_found(places, statement):
     [
         {"Resource": "arn:aws:iam::123456789012:role/task"},
         {"Resource": {"Fn::GetAtt": ["Role", "Arn"]}},
+        {"Resource": "arn:aws:iam::123456789012:role/shop-*"},
+        {"Resource": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::StackName}*"}},
+        {"Resource": "arn:aws:iam::123456789012:user/*"},
         {"Effect": "Deny"},
         {"Action": "iam:GetRole"},
         {"Condition": {"StringEquals": {"iam:ResourceTag/app": "shop"}}},
