@@ -13,7 +13,12 @@ _OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 # Services that are not documented to say for which account they assume a role; Firehose says it in another key.
 _OTHER_CONDITIONS = {
     "apigateway": {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
+    "dax": {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
+    "ecs": {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
+    "ec2": {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
+    "eks": {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
     "firehose": {"StringEquals": {"sts:ExternalId": ACCOUNT}},
+    "rds": {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
     "s3": {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
     "sns": {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
 }
@@ -21,7 +26,7 @@ _OTHER_CONDITIONS = {
 
 def service_principal(service: str) -> dict[str, str]:
     """Return the principal of AWS service ``service``, such as ``lambda``."""
-    return {"Service": service if "." in service else f"{service}.amazonaws.com"}
+    return {"Service": service if service.endswith(".com") else f"{service}.amazonaws.com"}
 
 
 def trust_service(service: str) -> dict[str, Any]:
@@ -65,7 +70,8 @@ class ResourcePolicy:
 
     def allow(self, service: str, actions: Sequence[str], resource: Value, source: Value | None = None) -> None:
         """Let ``service`` perform ``actions`` on ``resource``, for this account and the ARN ``source``."""
-        conditions: dict[str, Any] = {**_OF_THIS_ACCOUNT}
+        # CloudFront says only for which distribution it asks; the account is in that ARN.
+        conditions: dict[str, Any] = {} if service == "cloudfront" and source else {**_OF_THIS_ACCOUNT}
         if source is not None:
             conditions["ArnLike"] = {"aws:SourceArn": source}
         self._add(service, actions, resource, {"Condition": conditions})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from troposphere import AWSObject
 
 from archlib.core.stack import Stack
 from archlib.core.values import Value
-from archlib.wiring.binding import Binding, Grant, Source
+from archlib.wiring.binding import Binding, Grant, Source, TargetGroup
 
 
 class Named(Protocol):
@@ -65,8 +65,21 @@ class Network(Protocol):
         """Ids of the subnets for data: no route leads out of the VPC."""
         ...
 
+    @property
+    def public_subnets(self) -> Sequence[Value]:
+        """Ids of the subnets for load balancers that face the internet."""
+        ...
+
     def for_aws_apis(self) -> Binding | None:
         """Return what a caller inside needs to reach AWS APIs privately; None if there is no endpoint."""
+        ...
+
+    def for_gateway(self, service: Literal["s3", "dynamodb"]) -> Binding:
+        """Return what a caller inside needs to reach ``service`` by the free gateway endpoint."""
+        ...
+
+    def for_internet(self) -> Binding:
+        """Return what a caller inside needs to open HTTPS connections to the internet."""
         ...
 
 
@@ -108,16 +121,51 @@ class Target(Named, Protocol):
 class Invocable(Target, Protocol):
     """A function: a target that is invoked, and answers."""
 
-    def admit(self, service: str, source: Value, *, label: str, beside: Stack | None = None) -> bool:
+    def admit(self, service: str, source: Value | None, *, label: str, beside: Stack | None = None) -> bool:
         """Let AWS service ``service`` invoke the function; see :meth:`Target.admit`.
 
         Args:
             service: the service's name before ``.amazonaws.com``.
-            source: ARN of the resource that invokes it.
+            source: ARN of the resource that invokes it; None: any of this account, for what can only be made once
+                the function admits it.
             label: PascalCase; tells this permission from the others in logical ids.
             beside: the stack of what invokes, where the permission then goes, so that the function's stack does not
                 depend on its callers; by default it goes beside the function.
         """
+        ...
+
+
+@runtime_checkable
+class Backend(Named, Protocol):
+    """What answers the requests of a load balancer inside a network: a service, a group of instances."""
+
+    @property
+    def target_type(self) -> Literal["instance", "ip"]:
+        """How it registers with target groups."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """TCP port it answers on."""
+        ...
+
+    @property
+    def network(self) -> Network:
+        """The network it is in."""
+        ...
+
+    @property
+    def security_group(self) -> Value:
+        """Id of its security group."""
+        ...
+
+    @property
+    def moves(self) -> bool:
+        """Whether its deployments move requests from one target group to an alternate one."""
+        ...
+
+    def join(self, group: TargetGroup) -> None:
+        """Register with ``group``, and scale by what it measures where that was asked for."""
         ...
 
 
@@ -135,6 +183,11 @@ class ObjectStore(Named, Protocol):
     @property
     def arn(self) -> Value:
         """ARN of the bucket."""
+        ...
+
+    @property
+    def bucket_name(self) -> Value:
+        """Name of the bucket in AWS."""
         ...
 
     @property
@@ -157,4 +210,54 @@ class RecordStream(Named, Protocol):
 
     def for_reading(self) -> Binding:
         """Return the rights to read it, including the key's."""
+        ...
+
+
+class Website(Named, Protocol):
+    """What CloudFront reads files from: a bucket."""
+
+    @property
+    def domain_name(self) -> Value:
+        """Host name CloudFront reads from."""
+        ...
+
+    def admit_cloudfront(self) -> None:
+        """Let the distributions of this account read."""
+        ...
+
+
+class HiddenEntry(Named, Protocol):
+    """What CloudFront sends requests to inside a network: an internal load balancer."""
+
+    @property
+    def arn(self) -> Value:
+        """ARN of the load balancer."""
+        ...
+
+    @property
+    def dns_name(self) -> Value:
+        """Its host name."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """TCP port it answers on: 443 speaks TLS."""
+        ...
+
+    def admit_cloudfront(self) -> None:
+        """Let CloudFront in."""
+        ...
+
+
+class Addressed(Protocol):
+    """What a name in DNS can stand for: a load balancer, a distribution, the custom domain of an API."""
+
+    @property
+    def dns_name(self) -> Value:
+        """Its own host name."""
+        ...
+
+    @property
+    def hosted_zone_id(self) -> Value:
+        """Id of the zone that host name is in."""
         ...

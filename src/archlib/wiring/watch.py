@@ -26,6 +26,7 @@ class Watch:
         comparison: how the metric is compared with the threshold.
         period: length of one data point.
         periods: data points in a row that must be over the threshold.
+        region: the one region the metric is in; None: that of the component.
     """
 
     name: str
@@ -38,6 +39,28 @@ class Watch:
     comparison: Literal[">", ">=", "<", "<="] = ">="
     period: timedelta = timedelta(minutes=5)
     periods: int = 1
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One metric of everything of a kind, whatever there is when somebody looks: of all services of a cluster.
+
+    Attributes:
+        title: what a person reads: ``CPU of the services, percent``.
+        namespace: CloudWatch namespace, such as ``AWS/ECS``.
+        metric: metric name.
+        dimensions: names of the metric's dimensions.
+        where: dimension name -> the value it must have.
+        statistic: as of a :class:`Watch`.
+    """
+
+    title: str
+    namespace: str
+    metric: str
+    dimensions: Sequence[str]
+    where: Mapping[str, Value]
+    statistic: str
 
 
 class Watched(Named, Protocol):

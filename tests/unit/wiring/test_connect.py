@@ -12,7 +12,7 @@ from archlib.components.functions.function import Function
 from archlib.components.network.vpc import Vpc
 from archlib.core.values import Value, encode
 from archlib.errors import WiringError
-from archlib.wiring.binding import Binding, Grant
+from archlib.wiring.binding import Binding, Grant, PrefixList
 from archlib.wiring.connect import connect
 
 NETWORK = Vpc.lookup(
@@ -132,7 +132,6 @@ def test_each_port_opens_both_ways_in_the_callers_stack(app: App) -> None:
     [
         ("10.1.0.0/16", "CidrIp"),
         ("2001:db8::/32", "CidrIpv6"),
-        ("pl-0123456789abcdef0", "DestinationPrefixListId"),
     ],
 )
 def test_a_target_without_a_security_group_is_reached_by_its_ranges(program: Program, where: str, field: str) -> None:
@@ -148,6 +147,21 @@ def test_a_target_without_a_security_group_is_reached_by_its_ranges(program: Pro
             "ToPort": 443,
         }
     }
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        (PrefixList("s3", "pl-0123456789abcdef0"), "pl-0123456789abcdef0"),
+        (PrefixList("s3"), {"Ref": "S3PrefixList"}),
+    ],
+)
+def test_a_prefix_list_is_one_the_user_knows_or_a_parameter(program: Program, where: PrefixList, found: object) -> None:
+    connect(program, Binding("storage", "calling storage", ports=(443,), ranges={"S3": where}))
+
+    rule = resources(program.stack)["OrderWorkerToStorage443S3Egress"]
+
+    assert rule["DestinationPrefixListId"] == found
 
 
 def test_connecting_twice_opens_a_port_once(program: Program) -> None:

@@ -123,6 +123,9 @@ def test_a_service_is_named_shortly_or_in_full(service: str, principal: str) -> 
         ("firehose", {"StringEquals": {"sts:ExternalId": ACCOUNT}}),
         ("sns", {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}}),
         ("apigateway", {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}}),
+        ("eks", {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}}),
+        ("ec2", {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}}),
+        ("rds", {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}}),
     ],
 )
 def test_a_service_assumes_a_role_for_this_account_only(service: str, condition: dict[str, Any]) -> None:
@@ -137,3 +140,16 @@ def test_a_service_assumes_a_role_for_this_account_only(service: str, condition:
             }
         ],
     }
+
+
+def test_cloudfront_is_known_by_the_distribution_it_asks_for() -> None:
+    policy = ResourcePolicy("s3:*", [JOBS])
+    policy.allow("cloudfront", ["s3:GetObject"], JOBS, RULE)
+    policy.allow("cloudfront", ["s3:PutObject"], JOBS)
+
+    conditions = [statement["Condition"] for statement in statements(policy)[1:]]
+
+    assert conditions == [
+        {"ArnLike": {"aws:SourceArn": {"Fn::GetAtt": ["PlacedRule", "Arn"]}}},
+        {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+    ]

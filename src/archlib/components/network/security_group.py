@@ -6,7 +6,10 @@ from troposphere import ec2
 
 from archlib.core.component import Component
 from archlib.core.stack import Stack
+from archlib.core.suppression import suppress
 from archlib.core.values import Value
+
+_ANYWHERE, _ANYWHERE_V6 = "0.0.0.0/0", "::/0"
 
 
 class SecurityGroup(Component):
@@ -46,6 +49,17 @@ class SecurityGroup(Component):
             ],
         )
         self.add(self.resource)
+
+    def admit_everyone(self, port: int, *, protocol: str = "tcp", ipv6: bool = False) -> None:
+        """Open ``port`` to the internet: only for what stands at the public entry."""
+        suppress(self.resource, "public-entry-point")
+        for field, block in (("CidrIp", _ANYWHERE), *((("CidrIpv6", _ANYWHERE_V6),) if ipv6 else ())):
+            rule = ec2.SecurityGroupRule(
+                Description=f"Everyone on port {port}", IpProtocol=protocol, FromPort=port, ToPort=port
+            )
+            setattr(rule, field, block)
+            # Beside the group, not as a resource of its own: there alone every scanner reads why it is open.
+            self.resource.SecurityGroupIngress = [*self.resource.properties.get("SecurityGroupIngress", ()), rule]
 
     @property
     def group_id(self) -> Value:

@@ -20,7 +20,7 @@ from archlib.core.stack import Stack
 from archlib.core.suppression import suppress
 from archlib.core.values import Value
 from archlib.errors import Problem, SettingsError, WiringError
-from archlib.wiring.binding import Binding, Grant
+from archlib.wiring.binding import Binding, Grant, PrefixList
 
 Nat = Literal["none", "one", "per-zone"]
 Tier = Literal["private", "isolated", "public"]
@@ -77,7 +77,7 @@ class Vpc(Component):
         public: public subnets for load balancers; NAT brings them anyway.
         ipv6: an IPv6 block of AWS for all subnets, from which interfaces must ask for their address; private subnets
             get a way out that nobody can come in by.
-        endpoints: services to reach by interface endpoints, see :class:`Endpoints`.
+        endpoints: services to reach by interface endpoints, such as ``sqs`` and ``secretsmanager``.
         prefix_lists: ``s3`` and ``dynamodb`` -> id of the region's prefix list (``pl-...``), for functions and
             services in the VPC to reach them by the gateway endpoints.
         log_retention_days: days a flow log record is kept.
@@ -139,7 +139,7 @@ class Vpc(Component):
         self.public_subnets = self._public() if public else ()
         self.isolated_subnets = self._subnets("isolated", [self._table("IsolatedRouteTable")] * zones)
         self.private_subnets = self._private({"none": 0, "one": 1, "per-zone": zones}[nat])
-        self._log_flows(log_retention_days, key or Key.of(stack.app))
+        self._log_flows(log_retention_days, key or Key.of(stack))
         if endpoints:
             self.add_endpoints(*endpoints)
 
@@ -153,6 +153,7 @@ class Vpc(Component):
         public_subnets: Sequence[Value] = (),
         endpoints_group: Value | None = None,
         prefix_lists: Mapping[str, str] | None = None,
+        internet: bool = False,
     ) -> ExistingVpc:
         """Return a VPC that exists already, as components see it.
 
@@ -164,6 +165,7 @@ class Vpc(Component):
             endpoints_group: id of the security group of its interface endpoints. To add endpoints, make
                 :class:`Endpoints` in it and take :meth:`ExistingVpc.with_endpoints`.
             prefix_lists: as for a new VPC.
+            internet: a route leads from the private subnets to the internet, through NAT.
 
         Raises:
             SettingsError: an id is malformed, or there is no private subnet.
@@ -184,13 +186,18 @@ class Vpc(Component):
         if check.problems:
             raise SettingsError(check.problems)
         return ExistingVpc(
-            vpc_id, private_subnets, isolated_subnets, public_subnets, endpoints_group, prefix_lists or {}
+            vpc_id, private_subnets, isolated_subnets, public_subnets, endpoints_group, prefix_lists or {}, internet
         )
 
     @property
     def vpc_id(self) -> Value:
         """Id of the VPC."""
         return self.ref()
+
+    @property
+    def cidr(self) -> Value:
+        """Its block of addresses."""
+        return self.attribute("CidrBlock")
 
     def add_endpoints(self, *services: str) -> None:
         """Reach ``services`` by interface endpoints, see :class:`Endpoints`.
@@ -216,6 +223,10 @@ class Vpc(Component):
         group = self.endpoints.group_id if self.endpoints else None
         return _apis(self.name, group, self._prefix_lists)
 
+    def for_gateway(self, service: Literal["s3", "dynamodb"]) -> Binding:
+        """Return what a caller inside needs to reach ``service`` by its gateway endpoint."""
+        return _gateway(self.name, service, self._prefix_lists)
+
     def for_internet(self) -> Binding:
         """Return what a caller inside needs to open HTTPS connections to the internet, through NAT.
 
@@ -229,7 +240,7 @@ class Vpc(Component):
             ranges["AnywhereIpv6"] = _ANYWHERE_V6
         if not ranges:
             raise WiringError(f"{self}: nat must be 'one' or 'per-zone' to reach the internet, got 'none'; set nat=")
-        return Binding(f"{self.name}-internet", f"the internet from {self}", ports=(443,), ranges=ranges)
+        return _internet(self.name, ranges)
 
     def _subnets(self, tier: Tier, tables: Sequence[Ref]) -> tuple[Ref, ...]:
         role = f"{tier.capitalize()}Subnet"
@@ -355,6 +366,7 @@ class ExistingVpc:
         public_subnets: ids of the subnets for load balancers.
         endpoints_group: id of the security group of its interface endpoints.
         prefix_lists: ``s3`` and ``dynamodb`` -> id of the region's prefix list.
+        internet: the private subnets have a way to the internet, through NAT.
     """
 
     vpc_id: Value
@@ -363,6 +375,7 @@ class ExistingVpc:
     public_subnets: Sequence[Value] = ()
     endpoints_group: Value | None = None
     prefix_lists: Mapping[str, str] = field(default_factory=dict)
+    internet: bool = False
 
     def with_endpoints(self, endpoints: Endpoints) -> ExistingVpc:
         """Return the same VPC, whose components reach AWS APIs by ``endpoints``."""
@@ -372,11 +385,41 @@ class ExistingVpc:
         """Return what a caller inside needs to reach AWS APIs privately; None if there is no way."""
         return _apis("vpc", self.endpoints_group, self.prefix_lists)
 
+    def for_gateway(self, service: Literal["s3", "dynamodb"]) -> Binding:
+        """Return what a caller inside needs to reach ``service`` by a gateway endpoint, which the VPC must have."""
+        return _gateway("vpc", service, self.prefix_lists)
+
+    def for_internet(self) -> Binding:
+        """Return what a caller inside needs to open HTTPS connections to the internet, through NAT.
+
+        Raises:
+            WiringError: no route leads from the private subnets to the internet.
+        """
+        if not self.internet:
+            raise WiringError(f"vpc {self.vpc_id!r}: internet must be true to reach the internet, got False; set it")
+        return _internet("vpc", {"Anywhere": _ANYWHERE})
+
 
 def _apis(name: str, group_id: Value | None, prefix_lists: Mapping[str, str]) -> Binding | None:
     if group_id is None and not prefix_lists:
         return None
-    return replace(calling(name, group_id), ranges={key.capitalize(): prefix_lists[key] for key in prefix_lists})
+    return replace(
+        calling(name, group_id), ranges={key.capitalize(): PrefixList(key, prefix_lists[key]) for key in prefix_lists}
+    )
+
+
+def _gateway(name: str, service: str, prefix_lists: Mapping[str, str]) -> Binding:
+    target = f"{name}-{service}"
+    return Binding(
+        target,
+        f"calling {service} from {name!r}",
+        ports=(443,),
+        ranges={service.capitalize(): PrefixList(service, prefix_lists.get(service))},
+    )
+
+
+def _internet(name: str, ranges: Mapping[str, str]) -> Binding:
+    return Binding(f"{name}-internet", f"the internet from {name!r}", ports=(443,), ranges=ranges)
 
 
 def _fits(cidr: str, smallest: int) -> bool:

@@ -1,0 +1,1 @@
+"""Load balancers: for HTTP, for TCP and UDP, and for firewall appliances."""
