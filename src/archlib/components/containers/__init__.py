@@ -1,0 +1,1 @@
+"""Containers on ECS: clusters, services, tasks, and the repositories of their images."""
