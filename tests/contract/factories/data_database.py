@@ -27,8 +27,22 @@ def provisioned_aurora(stack: Stack) -> Component:
     )
 
 
+def mysql(stack: Stack) -> Component:
+    return Database(stack, "orders", network=NETWORK, engine="mysql", read_replicas=1)
+
+
+def postgres_behind_proxy(stack: Stack) -> Component:
+    return Database(stack, "orders", network=NETWORK, proxy=True)
+
+
 def aurora_with_everything(stack: Stack) -> Component:
-    return Database(stack, "orders", network=NETWORK, engine="aurora-postgres", data_api=True, readers_max=4)
+    return Database(
+        stack, "orders", network=NETWORK, engine="aurora-postgres", proxy=True, data_api=True, readers_max=4
+    )
+
+
+def aurora_mysql_with_everything(stack: Stack) -> Component:
+    return Database(stack, "orders", network=NETWORK, engine="aurora-mysql", proxy=True, data_api=True, readers_max=4)
 
 
 FACTORIES = (
@@ -36,5 +50,8 @@ FACTORIES = (
     postgres_with_replicas,
     serverless_aurora,
     provisioned_aurora,
+    mysql,
+    postgres_behind_proxy,
     aurora_with_everything,
+    aurora_mysql_with_everything,
 )

@@ -1,25 +1,20 @@
 from archlib import Component, Stack
 from archlib.components.functions.code import Code
-from archlib.components.functions.file_system import FileSystemMount
 from archlib.components.functions.function import Function
 from archlib.components.functions.live import Live
 from archlib.components.messaging.queue import Queue
 from archlib.components.messaging.topic import Topic
-from archlib.core.values import Value
-from archlib.wiring.binding import Binding
+from archlib.components.network.vpc import Vpc
+from archlib.wiring.mount import FileSystemMount
 
 INLINE = Code(inline="def handler(event, context):\n    return event\n")
 
 
-class Network:
-    """A VPC that exists already, with a private way to AWS."""
-
-    vpc_id: Value = "vpc-0123456789abcdef0"
-    private_subnets = ("subnet-0123456789abcdef0", "subnet-0123456789abcdef1")
-    isolated_subnets = ("subnet-0123456789abcdef2", "subnet-0123456789abcdef3")
-
-    def for_aws_apis(self) -> Binding:
-        return Binding("endpoints", "calling AWS", ports=(443,), security_group="sg-0123456789abcdef0")
+NETWORK = Vpc.lookup(
+    vpc_id="vpc-0123456789abcdef0",
+    private_subnets=("subnet-0123456789abcdef0", "subnet-0123456789abcdef1"),
+    endpoints_group="sg-0123456789abcdef0",
+)
 
 
 def function(stack: Stack) -> Component:
@@ -27,7 +22,7 @@ def function(stack: Stack) -> Component:
 
 
 def function_in_a_network(stack: Stack) -> Component:
-    return Function(stack, "worker", code=INLINE, network=Network())
+    return Function(stack, "worker", code=INLINE, network=NETWORK)
 
 
 def function_with_a_file_system(stack: Stack) -> Component:
@@ -36,7 +31,7 @@ def function_with_a_file_system(stack: Stack) -> Component:
         "arn:aws:elasticfilesystem:us-east-1:111122223333:file-system/fs-0123456789abcdef0",
         security_group="sg-0123456789abcdef1",
     )
-    return Function(stack, "worker", code=INLINE, network=Network(), file_system=mount, live=Live(provisioned=1))
+    return Function(stack, "worker", code=INLINE, network=NETWORK, file_system=mount, live=Live(provisioned=1))
 
 
 def function_with_live_alias(stack: Stack) -> Component:

@@ -1,11 +1,14 @@
 from archlib import Component, Stack
 from archlib.components.messaging.queue import Queue
 from archlib.components.messaging.topic import Topic
+from archlib.components.observability.access_logs import AccessLogs
 from archlib.components.observability.alarm import Alarm
+from archlib.components.observability.canary import Canary
 from archlib.components.observability.dashboard import Dashboard
 from archlib.components.observability.dead_letters import DeadLetterQueue
 from archlib.components.observability.log_group import LogGroup
 from archlib.components.observability.tracing import Tracing
+from archlib.components.storage.bucket import Bucket
 
 
 def log_group(stack: Stack) -> Component:
@@ -31,4 +34,12 @@ def dead_letter_queue(stack: Stack) -> Component:
     return DeadLetterQueue(stack, "jobs")
 
 
-FACTORIES = (log_group, alarm, dashboard, tracing, dead_letter_queue)
+def access_logs(stack: Stack) -> Component:
+    return AccessLogs(stack, "load-balancer-logs", keep_days=90)
+
+
+def canary(stack: Stack) -> Component:
+    return Canary(stack, "shop", url="https://shop.example.com/", artifacts=Bucket(stack, "visits"))
+
+
+FACTORIES = (access_logs, log_group, alarm, canary, dashboard, tracing, dead_letter_queue)

@@ -3,8 +3,9 @@ from datetime import timedelta
 from troposphere import Ref
 
 from archlib import Component, Stack
-from archlib.components.storage.access_logs import AccessLogs
+from archlib.components.network.vpc import Vpc
 from archlib.components.storage.bucket import Bucket, Cors, ObjectLock
+from archlib.components.storage.file_system import AccessPoint, FileSystem
 from archlib.components.storage.lifecycle import Lifecycle
 from archlib.components.storage.replication import Replication
 from archlib.core.values import join
@@ -34,8 +35,14 @@ def bucket_with_everything(stack: Stack) -> Component:
     )
 
 
-def access_logs(stack: Stack) -> Component:
-    return AccessLogs(stack, "load-balancer-logs", keep_days=90)
+def file_system(stack: Stack) -> Component:
+    return FileSystem(stack, "uploads", network=Vpc(stack, "main"))
 
 
-FACTORIES = (bucket, bucket_with_everything, access_logs)
+def file_system_with_everything(stack: Stack) -> Component:
+    points = {"images": AccessPoint("/shop/images", 1001, 1001, "770"), "models": AccessPoint()}
+    vpc = Vpc(stack, "main", zones=3)
+    return FileSystem(stack, "uploads", network=vpc, access_points=points, infrequent_days=1, archive_days=90)
+
+
+FACTORIES = (bucket, bucket_with_everything, file_system, file_system_with_everything)

@@ -1,18 +1,20 @@
-"""Relational databases: PostgreSQL on RDS and on Aurora."""
+"""Relational databases: PostgreSQL and MySQL, on RDS and on Aurora."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from awacs import rds_data
 from awacs import secretsmanager as actions
 from troposphere import Join, rds, secretsmanager
 
+from archlib.components.data.database_engine import ENGINES, GIB, EngineName, configure
+from archlib.components.data.database_proxy import Proxy, check_proxy
 from archlib.components.data.database_readers import scale_readers
-from archlib.components.data.database_size import GIB, Serverless, connections
+from archlib.components.data.database_size import Serverless, memory_gib
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
 from archlib.components.identity.secret import Secret
@@ -30,15 +32,15 @@ from archlib.wiring.watch import Watch
 __all__ = ["Database", "Serverless"]
 
 D = TypeVar("D", rds.DBCluster, rds.DBInstance)
-Engine = Literal["postgres", "aurora-postgres"]
 
-_ENGINES = {"postgres": "postgres", "aurora-postgres": "aurora-postgresql"}
+_AURORA = "'aurora-postgres' or 'aurora-mysql'"
 _MONITORING = "policy/service-role/AmazonRDSEnhancedMonitoringRole"
 _MONITORING_SECONDS, _INSIGHTS_DAYS = 60, 7
 _EVENTS = ("configuration change", "failover", "failure", "maintenance")
-_VERSION = re.compile(r"\d\d(\.\d+)?")
 _CLASS = re.compile(r"db\.[cmrtx]\w*\.(micro|small|medium|large|\d*xlarge)")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_USER = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_NAME_FORM = "a-z, 0-9 and _, a letter first, at most"
 _RESERVED_USERS = ("admin", "postgres", "rdsadmin", "root")
 _PORTS = (1150, 65_535)
 _STORAGE = (20, 65_536)
@@ -54,13 +56,17 @@ _DATA_API = (
 
 
 class Database(Component):
-    """A PostgreSQL database on RDS or Aurora: encrypted, TLS only, and closed to all who were not connected to it.
+    """A PostgreSQL or MySQL database on RDS or Aurora: encrypted, TLS only, and closed to all who are not connected.
 
     Creates ``<Name>Database`` (the RDS instance, or the Aurora cluster), ``<Name>DatabaseSubnets``,
     ``<Name>DatabaseParameters``, ``<Name>DatabaseSecurityGroup`` and ``<Name>DatabaseRole`` for enhanced monitoring;
     for each read replica on RDS ``<Name>DatabaseReplicaN``, for each member of an Aurora cluster
-    ``<Name>DatabaseMemberN``; with ``events`` also ``<Name>DatabaseEvents``. With ``readers_max`` also
-    ``<Name>DatabaseScalableTarget`` and ``<Name>DatabaseScalingPolicy``.
+    ``<Name>DatabaseMemberN``; for MySQL on RDS ``<Name>DatabaseOptions``, which keeps an audit log; with ``events``
+    also ``<Name>DatabaseEvents``. With ``readers_max`` also ``<Name>DatabaseScalableTarget`` and
+    ``<Name>DatabaseScalingPolicy``. With ``proxy`` also ``<Name>DatabaseProxy``, ``<Name>DatabaseProxyTargets``,
+    ``<Name>DatabaseProxyRole``, ``<Name>DatabaseProxyPolicy``, ``<Name>DatabaseProxySecurityGroup``,
+    ``<Name>ProxyTo<Name><Port>Ingress`` and ``...Egress``, and for an Aurora cluster with readers
+    ``<Name>DatabaseProxyReader``.
 
     AWS generates the password, and nobody sees it. RDS keeps and rotates it, but does not offer that for an instance
     with read replicas: there ``<Name>DatabaseSecret`` with ``<Name>DatabaseSecretAttachment`` keeps it, and its
@@ -73,9 +79,11 @@ class Database(Component):
         name: kebab-case; also the prefix of the callers' environment variables.
         network: the VPC; the database is in its isolated subnets, of which there must be two or more. Code that reads
             the password there needs the endpoint ``secretsmanager``.
-        engine: ``postgres`` for RDS, ``aurora-postgres`` for Aurora.
-        version: a major version such as ``18``, which follows minor versions by itself, or an exact ``18.4``.
-        instance_class: such as ``db.m7g.large``; for RDS ``db.t4g.medium`` by default, for Aurora serverless.
+        engine: ``postgres`` or ``mysql`` for RDS, ``aurora-postgres`` or ``aurora-mysql`` for Aurora.
+        version: a current one by default; a major version such as ``18``, which follows minor versions by itself, or an
+            exact ``18.4``. For MySQL on RDS always an exact one such as ``8.4.9``, which follows minor versions too.
+        instance_class: such as ``db.m7g.large``; for RDS ``db.t4g.medium`` by default, for Aurora serverless. MySQL has
+            no Performance Insights on ``micro`` and ``small`` ones.
         serverless: how far Aurora Serverless scales; only for Aurora without ``instance_class``.
         multi_az: RDS keeps a standby in another zone, Aurora at least one reader to fail over to. Doubles the price.
         read_replicas: copies that answer reads, 0 to 15.
@@ -85,11 +93,15 @@ class Database(Component):
         max_storage_gib: for RDS, storage it may grow to; five times ``storage_gib`` by default, and ``storage_gib``
             itself forbids it.
         backup_days: days back to which it can be restored, to the second; 7 to 35.
-        port: TCP port, 1150 to 65535; scanners want another one than PostgreSQL's own 5432.
+        port: TCP port, 1150 to 65535; by default 5433 for PostgreSQL and 3307 for MySQL, because scanners want another
+            one than the engine's own.
         database_name: the first database; a-z, 0-9 and ``_``.
-        user_name: its owner; a-z, 0-9 and ``_``, and not what every attacker tries.
-        parameters: settings of PostgreSQL, such as ``{"log_min_duration_statement": "1000"}``.
-        data_api: for Aurora, SQL may also be sent over HTTPS; see :meth:`for_data_api`.
+        user_name: its owner; a-z, 0-9 and ``_``, at most 32 characters, and not what every attacker tries.
+        parameters: settings of the engine, such as ``{"log_min_duration_statement": "1000"}``.
+        proxy: callers connect through RDS Proxy, which shares few connections among many callers, such as functions,
+            and keeps theirs during a failover. Not for RDS with ``read_replicas``, to which it does not lead, nor for
+            ``serverless`` that pauses.
+        data_api: for Aurora, SQL may also be sent over HTTPS.
         events: a topic that hears of failures, failovers, maintenance and changes.
         key: the KMS key; the app's by default.
 
@@ -98,6 +110,7 @@ class Database(Component):
         instances: the ``AWS::RDS::DBInstance`` of each replica, or of each member of the cluster.
         secret: the :class:`Secret` with the password; None where RDS keeps it.
         security_group: id of its security group.
+        proxy: the :class:`~archlib.components.data.database_proxy.Proxy`; None without one.
         data_api: SQL may also be sent over HTTPS.
 
     Raises:
@@ -112,8 +125,8 @@ class Database(Component):
         name: str,
         *,
         network: Network,
-        engine: Engine = "postgres",
-        version: str = "18",
+        engine: EngineName = "postgres",
+        version: str | None = None,
         instance_class: str | None = None,
         serverless: Serverless | None = None,
         multi_az: bool = True,
@@ -122,34 +135,36 @@ class Database(Component):
         storage_gib: int = 20,
         max_storage_gib: int | None = None,
         backup_days: int = 7,
-        port: int = 5433,
+        port: int | None = None,
         database_name: str = "app",
         user_name: str = "app_owner",
         parameters: Mapping[str, str] | None = None,
+        proxy: bool = False,
         data_api: bool = False,
         events: Target | None = None,
         key: Key | None = None,
     ) -> None:
         super().__init__(stack, name)
-        aurora = engine == "aurora-postgres"
+        self._engine = ENGINES.get(engine, ENGINES["postgres"])
+        aurora = self._engine.aurora
+        version = self._engine.version if version is None else version
+        port = self._engine.port if port is None else port
         readers = max(read_replicas, int(multi_az))
-        if max_storage_gib is None:
-            max_storage_gib = min(5 * storage_gib, _STORAGE[1])
-        parameters = parameters or {}
+        max_storage_gib = min(5 * storage_gib, _STORAGE[1]) if max_storage_gib is None else max_storage_gib
         with self.checking() as check:
-            check.one_of("engine", engine, _ENGINES)
+            check.one_of("engine", engine, ENGINES)
             check.that(
                 len(network.isolated_subnets) > 1,
                 "network", "one with isolated subnets in two zones or more", len(network.isolated_subnets),
             )  # fmt: skip
-            check.that(_VERSION.fullmatch(version) is not None, "version", "like '18' or '18.4'", version)
+            self._engine.check(check, version, parameters or {})
             check.that(
                 instance_class is None or _CLASS.fullmatch(instance_class) is not None,
                 "instance_class", "like 'db.m7g.large', of a family c, m, r, t or x", instance_class,
             )  # fmt: skip
             check.that(
                 serverless is None or (aurora and instance_class is None),
-                "serverless", "left out unless engine is 'aurora-postgres' without instance_class", serverless,
+                "serverless", f"left out unless engine is {_AURORA}, without instance_class", serverless,
             )  # fmt: skip
             (serverless or Serverless()).check(check, "serverless")
             check.between("read_replicas", read_replicas, 0, _REPLICAS_MAX)
@@ -164,12 +179,12 @@ class Database(Component):
             )  # fmt: skip
             check.between("backup_days", backup_days, *_BACKUP_DAYS)
             check.between("port", port, *_PORTS)
-            for field, value in (("database_name", database_name), ("user_name", user_name)):
-                ok = _NAME.fullmatch(value) is not None
-                check.that(ok, field, "a-z, 0-9 and _, a letter first, at most 63 characters", value)
+            check.that(_NAME.fullmatch(database_name), "database_name", f"{_NAME_FORM} 63 characters", database_name)
+            check.that(_USER.fullmatch(user_name), "user_name", f"{_NAME_FORM} 32 characters", user_name)
             check.that(user_name not in _RESERVED_USERS, "user_name", "a less obvious name", user_name)
-            check.that("rds.force_ssl" not in parameters, "parameters", "without rds.force_ssl", parameters)
-            check.that(aurora or not data_api, "data_api", "off unless engine is 'aurora-postgres'", data_api)
+            if proxy:
+                check_proxy(check, stack, name, replicas=0 if aurora else read_replicas, serverless=serverless)
+            check.that(aurora or not data_api, "data_api", f"off unless engine is {_AURORA}", data_api)
         self.engine = engine
         self.port = port
         self.database_name = database_name
@@ -177,13 +192,13 @@ class Database(Component):
         self.serverless = (serverless or Serverless()) if aurora and instance_class is None else None
         self.instance_class = "db.serverless" if self.serverless else instance_class or "db.t4g.medium"
         self.data_api = data_api
-        self.key = key or Key.of(stack.app)
+        self.key = key or Key.of(stack)
         self.secret: Secret | None = None
         self.instances: list[rds.DBInstance] = []
         self._backup_days = backup_days
 
         self._place(network)
-        self._set_parameters(f"{_ENGINES[engine]}{version.partition('.')[0]}", parameters)
+        configure(self, self._engine, version, parameters or {})
         if aurora:
             self.resource = self._cluster(readers)
         else:
@@ -192,6 +207,7 @@ class Database(Component):
         self._keep_password(user_name)
         if readers_max is not None:
             scale_readers(self, self.instances, readers_max)
+        self.proxy = self._stand_in(network) if proxy else None
         if events is not None:
             self._tell(events)
 
@@ -207,8 +223,8 @@ class Database(Component):
 
     @property
     def read_host(self) -> Value:
-        """Host name for reading; for several replicas on RDS, their names with commas, which libpq tries in turn."""
-        if self._aurora:
+        """Host name for reading; for several replicas on RDS, their names with commas, which drivers try in turn."""
+        if self._engine.aurora:
             return self.attribute("ReadEndpoint.Address")
         if not self.instances:
             return self.host
@@ -217,22 +233,26 @@ class Database(Component):
     def for_connecting(self) -> Binding:
         """Return what a caller needs to connect: the port, the right to read the password, and where to.
 
-        Its environment gets ``<NAME>_HOST``, ``<NAME>_READ_HOST``, ``<NAME>_PORT``, ``<NAME>_DATABASE`` and
-        ``<NAME>_SECRET_ARN``. Connections must use TLS (``sslmode=verify-full``).
+        With ``proxy`` that is the proxy, on the engine's own port. Its environment gets ``<NAME>_HOST``,
+        ``<NAME>_READ_HOST``, ``<NAME>_PORT``, ``<NAME>_DATABASE`` and ``<NAME>_SECRET_ARN``.
+
+        Connections must use TLS and should verify the certificate (``sslmode=verify-full`` for PostgreSQL,
+        ``VERIFY_IDENTITY`` for MySQL): Amazon RDS has its own authority, a proxy one of Amazon Trust Services.
         """
+        entry = self.proxy or self
         return Binding(
             self.name,
             f"connecting to {self}",
             (Grant((actions.DescribeSecret, actions.GetSecretValue), (self.secret_arn,)), self.key.for_decrypting()),
             {
-                "HOST": self.host,
-                "READ_HOST": self.read_host,
-                "PORT": str(self.port),
+                "HOST": entry.host,
+                "READ_HOST": entry.read_host,
+                "PORT": str(entry.port),
                 "DATABASE": self.database_name,
             },
             {"SECRET_ARN": self.secret_arn},
-            (self.port,),
-            self.security_group,
+            (entry.port,),
+            entry.security_group,
         )
 
     def for_data_api(self) -> Binding:
@@ -244,30 +264,31 @@ class Database(Component):
             WiringError: the database has no Data API.
         """
         if not self.data_api:
-            raise WiringError(f"{self} has no Data API; pass data_api=True, with engine='aurora-postgres'")
+            raise WiringError(f"{self} has no Data API; pass data_api=True, with engine={_AURORA}")
         cluster = self.attribute("DBClusterArn")
         return Binding(
             self.name,
             f"sending SQL to {self}",
-            (
-                Grant(_DATA_API, (cluster,)),
-                Grant((actions.GetSecretValue,), (self.secret_arn,)),
-                self.key.for_decrypting(),
-            ),
+            (Grant(_DATA_API, (cluster,)), *self._reading_password()),
             {"CLUSTER_ARN": cluster, "DATABASE": self.database_name},
             {"SECRET_ARN": self.secret_arn},
         )
 
     def watches(self) -> Sequence[Watch]:
         """Return what shows that the database is busy, full, or behind."""
-        accepted = self.serverless.connections() if self.serverless else connections(self.instance_class)
+        if self.serverless:
+            accepted = self._engine.connections(self.serverless.memory_gib, shrinks=self.serverless.shrinks)
+        else:
+            accepted = self._engine.connections(memory_gib(self.instance_class))
         found = [
             self._watch("cpu", "CPU, percent", "CPUUtilization", 80, statistic="Average"),
             self._watch("connections", "Connections", "DatabaseConnections", accepted * 8 // 10),
         ]
+        if self.proxy:
+            found.extend(self.proxy.watches())
         if self.serverless:
             found.append(self._watch("capacity", "Used capacity, percent", "ACUUtilization", 90, statistic="Average"))
-        if self._aurora:
+        if self._engine.aurora:
             if len(self.instances) > 1:
                 found.append(self._watch("lag", "Slowest reader, milliseconds", "AuroraReplicaLagMaximum", 1000))
             return found
@@ -278,10 +299,6 @@ class Database(Component):
             lag = self._watch(f"lag{number}", f"Lag of replica {number}, seconds", "ReplicaLag", 60)
             found.append(replace(lag, dimensions={"DBInstanceIdentifier": replica.ref()}))
         return found
-
-    @property
-    def _aurora(self) -> bool:
-        return self.engine == "aurora-postgres"
 
     def _place(self, network: Network) -> None:
         part = f"{self.name}-database"
@@ -299,18 +316,6 @@ class Database(Component):
         self._role.resource.ManagedPolicyArns = [join("arn:", PARTITION, ":iam::aws:", _MONITORING)]
         suppress(self._role.resource, "aws-service-role-policy")
 
-    def _set_parameters(self, family: str, parameters: Mapping[str, str]) -> None:
-        group = rds.DBClusterParameterGroup if self._aurora else rds.DBParameterGroup
-        resource = group(
-            self.id("DatabaseParameters"),
-            Description=f"Settings of {self}",
-            Family=family,
-            Parameters={"rds.force_ssl": "1", **parameters},
-        )
-        if self._aurora:
-            suppress(resource, "aurora-instance-inherits")
-        self.add(resource)
-
     def _cluster(self, readers: int) -> rds.DBCluster:
         cluster = self._protect(
             rds.DBCluster(
@@ -318,8 +323,8 @@ class Database(Component):
                 DatabaseName=self.database_name,
                 DBClusterParameterGroupName=self.ref("DatabaseParameters"),
                 DBSubnetGroupName=self.ref("DatabaseSubnets"),
-                EnableCloudwatchLogsExports=["postgresql"],
-                Engine=_ENGINES[self.engine],
+                EnableCloudwatchLogsExports=list(self._engine.logs),
+                Engine=self._engine.name,
                 KmsKeyId=self.key.arn,
                 Port=self.port,
                 StorageEncrypted=True,
@@ -357,7 +362,9 @@ class Database(Component):
     def _rds_instance(self, role: str, max_storage_gib: int) -> rds.DBInstance:
         instance = self._protect(self._instance(role))
         instance.DBParameterGroupName = self.ref("DatabaseParameters")
-        instance.EnableCloudwatchLogsExports = ["postgresql", "upgrade"]
+        instance.EnableCloudwatchLogsExports = list(self._engine.logs)
+        if self._engine.plugin is not None:
+            instance.OptionGroupName = self.ref("DatabaseOptions")
         instance.Port = str(self.port)
         instance.StorageType = "gp3"
         instance.VPCSecurityGroups = [self.security_group]
@@ -371,14 +378,15 @@ class Database(Component):
             AutoMinorVersionUpgrade=True,
             DBInstanceClass=self.instance_class,
             DBSubnetGroupName=self.ref("DatabaseSubnets"),
-            EnablePerformanceInsights=True,
-            Engine=_ENGINES[self.engine],
+            Engine=self._engine.name,
             MonitoringInterval=_MONITORING_SECONDS,
             MonitoringRoleArn=self._role.arn,
-            PerformanceInsightsKMSKeyId=self.key.arn,
-            PerformanceInsightsRetentionPeriod=_INSIGHTS_DAYS,
             PubliclyAccessible=False,
         )
+        if not re.fullmatch(self._engine.no_insights, self.instance_class):
+            instance.EnablePerformanceInsights = True
+            instance.PerformanceInsightsKMSKeyId = self.key.arn
+            instance.PerformanceInsightsRetentionPeriod = _INSIGHTS_DAYS
         suppress(instance, "not-in-backup-plan")
         return instance
 
@@ -397,7 +405,7 @@ class Database(Component):
     def _keep_password(self, user_name: str) -> None:
         self.resource.MasterUsername = user_name
         suppress(self.resource, "master-user-name")
-        if self._aurora or not self.instances:
+        if self._engine.aurora or not self.instances:
             self.resource.ManageMasterUserPassword = True
             self.resource.MasterUserSecret = rds.MasterUserSecret(KmsKeyId=self.key.arn)
             return
@@ -415,6 +423,26 @@ class Database(Component):
             )
         )
 
+    def _reading_password(self) -> tuple[Grant, Grant]:
+        return Grant((actions.GetSecretValue,), (self.secret_arn,)), self.key.for_decrypting()
+
+    def _stand_in(self, network: Network) -> Proxy:
+        login = Binding(
+            self.name,
+            f"logging in to {self}",
+            self._reading_password(),
+            ports=(self.port,),
+            security_group=self.security_group,
+        )
+        return Proxy(
+            self,
+            network=network,
+            engine=self._engine,
+            login=login,
+            secret_arn=self.secret_arn,
+            members=self.instances if self._engine.aurora else (),
+        )
+
     def _tell(self, topic: Target) -> None:
         topic.admit("events.rds.amazonaws.com", arn("rds", "*"), label=pascal(self.name))
         self.add(
@@ -423,13 +451,13 @@ class Database(Component):
                 Enabled=True,
                 EventCategories=list(_EVENTS),
                 SnsTopicArn=topic.arn,
-                SourceIds=[self.ref(), *(() if self._aurora else (replica.ref() for replica in self.instances))],
-                SourceType="db-cluster" if self._aurora else "db-instance",
+                SourceIds=[self.ref(), *(() if self._engine.aurora else (replica.ref() for replica in self.instances))],
+                SourceType="db-cluster" if self._engine.aurora else "db-instance",
             )
         )
 
     def _watch(self, name: str, title: str, metric: str, threshold: float, *, statistic: str = "Maximum") -> Watch:
-        source = "DBClusterIdentifier" if self._aurora else "DBInstanceIdentifier"
+        source = "DBClusterIdentifier" if self._engine.aurora else "DBInstanceIdentifier"
         return Watch(
             name, f"{title} of {self}", "AWS/RDS", metric, {source: self.ref()}, statistic, threshold, periods=2
         )

@@ -1,4 +1,4 @@
-"""How large a database is, and how many connections it accepts."""
+"""How large a database is."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ from troposphere import rds
 
 from archlib.core.component import Check
 
-GIB = 2**30
-
 _UNITS_MAX = 256
 _GIB_PER_UNIT = 2
+_UNITS_SMALL = 0.5
 _GIB_PER_CPU = {"c": 2, "m": 4, "t": 4, "r": 8, "x": 16}
 _CPUS = {"micro": 0.25, "small": 0.5, "medium": 1, "large": 2}
-# RDS accepts one connection per this much memory, and never more than 5000; Aurora Serverless that may shrink to half
-# a unit or less never more than 2000.
-_CONNECTION_BYTES, _CONNECTIONS_MAX = 9_531_392, 5000
-_SMALL_UNITS, _CONNECTIONS_MAX_SMALL = 0.5, 2000
 
 
 class _Scaling(rds.ServerlessV2ScalingConfiguration):
@@ -50,18 +45,19 @@ class Serverless:
         """Return how the cluster scales."""
         return _Scaling(MaxCapacity=self.maximum, MinCapacity=self.minimum)
 
-    def connections(self) -> int:
-        """Return how many connections PostgreSQL accepts by default."""
-        most = _CONNECTIONS_MAX if self.minimum > _SMALL_UNITS else _CONNECTIONS_MAX_SMALL
-        return _connections(self.maximum * _GIB_PER_UNIT, most)
+    @property
+    def memory_gib(self) -> float:
+        """Memory at most, which decides about the number of connections."""
+        return self.maximum * _GIB_PER_UNIT
+
+    @property
+    def shrinks(self) -> bool:
+        """It may become so small that it must accept fewer connections."""
+        return self.minimum <= _UNITS_SMALL
 
 
-def connections(instance_class: str) -> int:
-    """Return how many connections PostgreSQL accepts by default on a class such as ``db.m7g.large``."""
+def memory_gib(instance_class: str) -> float:
+    """Return the memory of a class such as ``db.m7g.large``."""
     _, family, size = instance_class.split(".")
     cpus = _CPUS.get(size) or 4 * int(size.removesuffix("xlarge") or 1)
-    return _connections(cpus * _GIB_PER_CPU[family[0]], _CONNECTIONS_MAX)
-
-
-def _connections(memory_gib: float, most: int) -> int:
-    return min(most, int(memory_gib * GIB / _CONNECTION_BYTES))
+    return cpus * _GIB_PER_CPU[family[0]]

@@ -123,7 +123,7 @@ class Table(Component):
             check.one_of("stream", stream, (None, *get_args(StreamView)))
             check.between("restore_days", restore_days, 1, 35)
             check.that(expires_by != "", "expires_by", "the name of an attribute", expires_by)
-        self.key = key or Key.of(stack.app)
+        self.key = key or Key.of(stack)
         self.stream: StreamView | None = "NEW_AND_OLD_IMAGES" if replicas else stream
         self._global_indexes = [index.name for index in global_indexes]
         self._indexed = bool(global_indexes or local_indexes)

@@ -11,16 +11,17 @@ from awacs import s3 as actions
 from troposphere import s3
 
 from archlib.components.identity.key import Key
-from archlib.components.storage.access_logs import AccessLogs, bucket_policy, private_bucket
-from archlib.components.storage.lifecycle import Lifecycle, housekeeping
+from archlib.components.observability.access_logs import AccessLogs, bucket_policy, housekeeping, private_bucket
+from archlib.components.storage.lifecycle import Lifecycle
 from archlib.components.storage.replication import Replication
 from archlib.core.component import Check, Component
 from archlib.core.stack import Stack
 from archlib.core.suppression import suppress
-from archlib.core.values import Value, join
+from archlib.core.values import Value, arn, join
 from archlib.errors import WiringError
 from archlib.units import seconds
 from archlib.wiring.binding import Binding, Grant
+from archlib.wiring.permissions import action_name
 
 Method = Literal["GET", "HEAD", "PUT", "POST", "DELETE"]
 ObjectEvent = Literal["created", "removed", "restored", "moved", "tagged", "untagged"]
@@ -110,7 +111,7 @@ class Bucket(Component):
         lifecycle: when objects move to cheaper storage, and when they go; they stay for ever by default.
         tiering: let Intelligent-Tiering move objects that nobody reads to cheaper storage, and back.
         old_version_days: days a replaced or deleted object can still be restored, 1 or more.
-        events: tell EventBridge about every object, for :meth:`event_pattern`.
+        events: tell EventBridge about every object, for rules.
         cors: which web pages may use the bucket from a browser.
         replication: a second copy of every new object; none by default, since it doubles the price.
         lock: for records that must not change; none by default.
@@ -149,10 +150,10 @@ class Bucket(Component):
             if lock is not None:
                 check.between("lock.days", lock.days, 1, _LOCK_DAYS_MAX)
                 check.one_of("lock.mode", lock.mode, ("GOVERNANCE", "COMPLIANCE"))
-        self.key = key or Key.of(stack.app)
+        self.key = key or Key.of(stack)
         self.events = events
 
-        logs = AccessLogs.of(stack.app)
+        logs = AccessLogs.of(stack.app, region=stack.region)
         self.resource = private_bucket(
             self.id(), s3.ServerSideEncryptionByDefault(KMSMasterKeyID=self.key.arn, SSEAlgorithm="aws:kms")
         )
@@ -286,6 +287,13 @@ class Bucket(Component):
         """
         self.key.serve(service)
         self._policy.allow(service, allowed, self._under(prefix), source)
+
+    def admit_cloudfront(self) -> None:
+        """Let the CloudFront distributions of this account read objects, and tell which there are not."""
+        # Not one distribution: its stack depends on that of the bucket already.
+        distributions = arn("cloudfront", "distribution/*", region="")
+        self.admit("cloudfront", (action_name(actions.GetObject),), source=distributions)
+        self._policy.allow("cloudfront", (action_name(actions.ListBucket),), self.arn, distributions)
 
     def _binding(self, access: str, prefix: str, grants: Sequence[Grant]) -> Binding:
         where = f" under {prefix!r}" if prefix else ""

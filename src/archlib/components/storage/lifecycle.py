@@ -17,7 +17,6 @@ StorageClass = Literal[
 
 _CLASSES = get_args(StorageClass)
 _INFREQUENT_MIN_DAYS = 30
-_ABORT_UPLOADS_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +70,3 @@ class Lifecycle:
 
     def _moves(self) -> list[tuple[StorageClass, int]]:
         return [(target, self.move_days[target]) for target in _CLASSES if target in self.move_days]
-
-
-def housekeeping(old_version_days: int) -> s3.LifecycleRule:
-    """Return the rule that removes what nobody sees: old versions, lone delete markers and unfinished uploads."""
-    return s3.LifecycleRule(
-        Id="housekeeping",
-        AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=_ABORT_UPLOADS_DAYS),
-        ExpiredObjectDeleteMarker=True,
-        NoncurrentVersionExpiration=s3.NoncurrentVersionExpiration(NoncurrentDays=old_version_days),
-        Status="Enabled",
-    )

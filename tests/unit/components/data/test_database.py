@@ -263,11 +263,20 @@ def test_watches_a_serverless_database(stack: Stack, serverless: Serverless, con
     assert list(watches["lag"].dimensions) == ["DBClusterIdentifier"]
 
 
+def test_aurora_without_a_reader_has_no_lag(stack: Stack) -> None:
+    database = Database(stack, "orders", network=NETWORK, engine="aurora-postgres", multi_az=False)
+
+    assert list(watched(database.watches())) == ["cpu", "connections", "capacity"]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"engine": "mysql"}, "engine must be one of postgres, aurora-postgres"),
-        ({"version": "latest"}, "version must be like"),
+        ({"engine": "oracle"}, "engine must be one of postgres, mysql, aurora-postgres, aurora-mysql, got 'oracle'"),
+        ({"version": "latest"}, "version must be like '18' or '18.4', got 'latest'"),
+        ({"version": ""}, "version must be like '18' or '18.4', got ''"),
+        ({"engine": "mysql", "version": "8.4"}, "version must be like '8.4.9', got '8.4'"),
+        ({"engine": "aurora-mysql", "version": "8.4.9"}, "version must be like '8.4' or '8.4.mysql_aurora.8.4.7'"),
         ({"instance_class": "m7g.large"}, "instance_class must be like"),
         ({"serverless": Serverless()}, "serverless must be left out unless"),
         ({"engine": "aurora-postgres", "serverless": Serverless(0.3, 4)}, "steps of 0.5"),
@@ -279,11 +288,20 @@ def test_watches_a_serverless_database(stack: Stack, serverless: Serverless, con
         ({"storage_gib": 100, "max_storage_gib": 105}, "max_storage_gib must be storage_gib, or from a tenth more"),
         ({"backup_days": 1}, "backup_days must be 7 to 35"),
         ({"port": 80}, "port must be 1150 to 65535"),
+        ({"port": 0}, "port must be 1150 to 65535"),
         ({"database_name": "my-db"}, "database_name must be a-z"),
+        ({"database_name": "d" * 64}, "at most 63 characters"),
         ({"user_name": "Admin"}, "user_name must be a-z"),
+        ({"user_name": "u" * 33}, "at most 32 characters"),
         ({"user_name": "postgres"}, "user_name must be a less obvious name"),
         ({"parameters": {"rds.force_ssl": "0"}}, "parameters must be without rds.force_ssl"),
-        ({"data_api": True}, "data_api must be off unless engine is 'aurora-postgres'"),
+        ({"engine": "mysql", "parameters": {"require_secure_transport": "0"}}, "without require_secure_transport"),
+        ({"proxy": True, "read_replicas": 1}, "proxy must be off for RDS with read_replicas, got True; use Aurora"),
+        (
+            {"engine": "aurora-mysql", "proxy": True, "serverless": Serverless(0, 4)},
+            "proxy must be off for serverless with minimum 0, got True; a proxy stays connected",
+        ),
+        ({"data_api": True}, "data_api must be off unless engine is 'aurora-postgres' or 'aurora-mysql'"),
         ({"readers_max": 3}, "readers_max must be for Aurora with a reader or more"),
         ({"engine": "aurora-postgres", "multi_az": False, "readers_max": 3}, "readers_max must be for Aurora"),
         ({"engine": "aurora-postgres", "read_replicas": 4, "readers_max": 3}, "from their number to 15, got 3"),

@@ -294,21 +294,52 @@ def test_a_rule_needs_events_and_a_known_kind(stack: Stack) -> None:
 def test_a_service_can_be_admitted_to_objects_and_key(app: App, stack: Stack) -> None:
     bucket = Bucket(stack, "photos")
 
-    bucket.admit("cloudfront", ["s3:GetObject"], source="arn:aws:cloudfront::1:distribution/*", prefix="site/")
+    bucket.admit("textract", ["s3:GetObject"], source="arn:aws:textract:*:1:adapters/*", prefix="site/")
 
     found = resources(app)
     statements = found["PhotosBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert statements[1] == {
         "Effect": "Allow",
-        "Principal": {"Service": "cloudfront.amazonaws.com"},
+        "Principal": {"Service": "textract.amazonaws.com"},
         "Action": ["s3:GetObject"],
         "Resource": {"Fn::Sub": "${PhotosBucket.Arn}/site/*"},
         "Condition": {
             "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
-            "ArnLike": {"aws:SourceArn": "arn:aws:cloudfront::1:distribution/*"},
+            "ArnLike": {"aws:SourceArn": "arn:aws:textract:*:1:adapters/*"},
         },
     }
-    assert "cloudfront.amazonaws.com" in str(found["AppKey"]["Properties"]["KeyPolicy"])
+    assert "textract.amazonaws.com" in str(found["AppKey"]["Properties"]["KeyPolicy"])
+
+
+def test_distributions_of_this_account_can_read_and_decrypt(app: App, stack: Stack) -> None:
+    bucket = Bucket(stack, "photos")
+
+    bucket.admit_cloudfront()
+    bucket.admit_cloudfront()
+
+    found = resources(app)
+    _, objects, listing = found["PhotosBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    source = "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/*"
+    condition = {"ArnLike": {"aws:SourceArn": {"Fn::Sub": source}}}
+    assert (objects["Action"], objects["Resource"], objects["Condition"]) == (["s3:GetObject"], OBJECTS, condition)
+    assert (listing["Action"], listing["Condition"]) == (["s3:ListBucket"], condition)
+    assert listing["Resource"] == {"Fn::GetAtt": ["PhotosBucket", "Arn"]}
+    policy = found["AppKey"]["Properties"]["KeyPolicy"]["Statement"]
+    (read,) = [each for each in policy if each["Principal"] == {"Service": "cloudfront.amazonaws.com"}]
+    assert (read["Action"], read["Condition"]) == ("kms:Decrypt", condition)
+
+
+def test_uses_the_key_and_the_log_bucket_of_its_region(app: App) -> None:
+    Bucket(Stack(app, "edge", region="us-east-1"), "photos")
+
+    found = {
+        name: node for stack in app.assemble() if stack.region for name, node in stack.template["Resources"].items()
+    }
+
+    photos = found["PhotosBucket"]["Properties"]
+    (rule,) = photos["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == {"Fn::GetAtt": ["AppUsEast1Key", "Arn"]}
+    assert photos["LoggingConfiguration"]["DestinationBucketName"] == {"Ref": "AccessLogsUsEast1Bucket"}
 
 
 def test_has_a_name_and_a_host(stack: Stack) -> None:

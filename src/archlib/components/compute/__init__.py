@@ -1,0 +1,1 @@
+"""Groups of EC2 instances."""
