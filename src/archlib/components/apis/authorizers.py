@@ -184,10 +184,12 @@ class Authorizers:
 
     Args:
         api: the API.
+        kind: PascalCase; tells them from those of an API of another kind with the same name.
     """
 
-    def __init__(self, api: Component) -> None:
+    def __init__(self, api: Component, *, kind: str = "") -> None:
         self._api = api
+        self._kind = kind
         self._known: dict[str, CognitoAuthorizer | JwtAuthorizer | LambdaAuthorizer] = {}
 
     def place(
@@ -199,7 +201,7 @@ class Authorizers:
             SettingsError: it has a setting that cannot work, or its name belongs to another one.
         """
         api = self._api
-        label = f"{pascal(check_name(authorizer.name, 'authorizer'))}Authorizer"
+        label = f"{pascal(check_name(authorizer.name, 'authorizer'))}{self._kind}Authorizer"
         title = api.id(label)
         if authorizer.name not in self._known:
             with api.checking() as check:

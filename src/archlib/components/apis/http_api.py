@@ -10,17 +10,16 @@ from troposphere import apigatewayv2
 from archlib.components.apis.authorizers import Authorizers, JwtAuthorizer, LambdaAuthorizer, check_authorizer
 from archlib.components.apis.cors import Cors
 from archlib.components.apis.integrations import HttpUrl, LambdaProxy, milliseconds
-from archlib.components.apis.routes import METHODS, Route, Routes, invocation_arn
-from archlib.components.apis.settings import HTTP_LOG_FORMAT, Throttle, request_watches
+from archlib.components.apis.routes import METHODS, Route, Routes
+from archlib.components.apis.settings import HTTP_LOG_FORMAT, Throttle, is_stage_name, request_watches
 from archlib.components.apis.vpc_link import PrivateListener
 from archlib.components.identity.key import Key
 from archlib.components.observability.log_group import LogGroup
 from archlib.core.component import Component
-from archlib.core.naming import pascal
 from archlib.core.stack import Stack
 from archlib.core.values import Deferred, Value, join
 from archlib.units import seconds
-from archlib.wiring.binding import Binding, Grant
+from archlib.wiring.binding import Binding
 from archlib.wiring.roles import Invocable
 from archlib.wiring.watch import Watch
 
@@ -34,9 +33,10 @@ class HttpApi(Component):
 
     A web firewall cannot stand before it; for one, put it behind CloudFront or take a REST API.
 
-    Creates ``<Name>HttpApi``, ``<Name>Stage``, which deploys every change by itself, and ``<Name>AccessLogGroup``; for
-    a route such as ``GET /orders/{id}`` ``<Name>GetOrdersByIdRoute`` and ``<Name>GetOrdersByIdIntegration``;
-    ``<Name><Authorizer>Authorizer`` for each authorizer.
+    Creates ``<Name>HttpApi``, ``<Name>HttpStage``, which deploys every change by itself, and
+    ``<Name>HttpAccessLogGroup``; for a route such as ``GET /orders/{id}`` ``<Name>GetOrdersByIdRoute`` and
+    ``<Name>GetOrdersByIdIntegration``; ``<Name><Authorizer>HttpAuthorizer`` for each authorizer. A REST API of the same
+    name is another API.
 
     See https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-vs-rest.html
 
@@ -80,7 +80,7 @@ class HttpApi(Component):
         throttle = throttle or Throttle()
         with self.checking() as check:
             check.that(
-                stage_name == _DEFAULT_STAGE or all(char.isalnum() or char in "-_" for char in stage_name or "."),
+                stage_name == _DEFAULT_STAGE or is_stage_name(stage_name),
                 "stage_name", "$default, or letters, digits, - and _", stage_name,
             )  # fmt: skip
             check_authorizer(check, authorizer, JwtAuthorizer, LambdaAuthorizer)
@@ -89,8 +89,8 @@ class HttpApi(Component):
                 cors.check(check)
         self.stage_name = stage_name
         self._default_authorizer = authorizer
-        self._authorizers = Authorizers(self)
-        self._routes = Routes(self)
+        self._authorizers = Authorizers(self, kind="Http")
+        self._routes = Routes(self, stage_name, kind="Http")
 
         self.resource = apigatewayv2.Api(
             self.id(), Name=f"{stack.app.name}-{stack.app.environment}-{name}", ProtocolType="HTTP"
@@ -106,9 +106,9 @@ class HttpApi(Component):
                 MaxAge=seconds(cors.max_age),
             )
         self.add(self.resource)
-        log = LogGroup(stack, f"{name}-access", retention_days=log_retention_days, key=key)
+        log = LogGroup(stack, f"{name}-http-access", retention_days=log_retention_days, key=key)
         self.stage_resource = apigatewayv2.Stage(
-            self.id("Stage"),
+            self.id("HttpStage"),
             AccessLogSettings=apigatewayv2.AccessLogSettings(
                 DestinationArn=log.attribute("Arn"), Format=HTTP_LOG_FORMAT
             ),
@@ -169,11 +169,11 @@ class HttpApi(Component):
                 throttle.check(check, "throttle")
         self._integrate(parsed, integration)
         resource = apigatewayv2.Route(
-            self.id(f"{parsed.id}Route"),
+            self.id(f"{self._routes.id(parsed)}Route"),
             ApiId=self.ref(),
             AuthorizationType="NONE",
             RouteKey=str(parsed),
-            Target=join("integrations/", self.ref(f"{parsed.id}Integration")),
+            Target=join("integrations/", self.ref(f"{self._routes.id(parsed)}Integration")),
         )
         if isinstance(authorizer, JwtAuthorizer | LambdaAuthorizer):
             resource.AuthorizationType = authorizer.route_type
@@ -189,7 +189,7 @@ class HttpApi(Component):
 
     def _integrate(self, route: Route, target: LambdaProxy | HttpUrl | PrivateListener) -> None:
         integration = apigatewayv2.Integration(
-            self.id(f"{route.id}Integration"),
+            self.id(f"{self._routes.id(route)}Integration"),
             ApiId=self.ref(),
             IntegrationType="HTTP_PROXY",
             PayloadFormatVersion="1.0",
@@ -197,8 +197,7 @@ class HttpApi(Component):
         )
         match target:
             case LambdaProxy():
-                source = invocation_arn(self.ref(), self.stage_name, route.invocation)
-                target.function.admit("apigateway", source, label=pascal(self.name) + route.id, beside=self.stack)
+                self._routes.admit(route, target.function)
                 integration.IntegrationType = "AWS_PROXY"
                 integration.IntegrationUri = target.function.arn
                 integration.PayloadFormatVersion = "2.0"
@@ -223,7 +222,7 @@ class HttpApi(Component):
         # The stage refuses settings of a route that is not there yet.
         self.stage_resource.DependsOn = [
             *self.stage_resource.resource.get("DependsOn", ()),
-            self.id(f"{route.id}Route"),
+            self.id(f"{self._routes.id(route)}Route"),
         ]
 
     def for_invoking(self, *routes: str) -> Binding:
@@ -235,8 +234,7 @@ class HttpApi(Component):
         Raises:
             WiringError: the API has no such route.
         """
-        arns = self._routes.arns(routes, self.stage_name)
-        return Binding(self.name, f"calling {self}", (Grant(("execute-api:Invoke",), arns),), {"API_URL": self.url})
+        return self._routes.for_invoking(routes, self.url)
 
     def watches(self) -> Sequence[Watch]:
         """Return what shows that requests fail, are refused, or take long."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import NoReturn
 
 from archlib.core.component import Component
@@ -12,6 +13,8 @@ from archlib.core.naming import pascal
 from archlib.core.origin import Origin, here
 from archlib.core.values import Value, arn, join
 from archlib.errors import Problem, SettingsError, WiringError
+from archlib.wiring.binding import Binding, Grant
+from archlib.wiring.roles import Invocable
 
 METHODS = ("ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
@@ -46,20 +49,10 @@ class Route:
         return tuple(segment.strip("{}+") for segment in self.segments if segment.startswith("{"))
 
     @property
-    def id(self) -> str:
-        """PascalCase name: ``GET /orders/{id}`` gives ``GetOrdersById``."""
-        return self.method.title() + path_id(self.segments)
-
-    @property
     def invocation(self) -> str:
         """The end of the ARN that API Gateway names to what it calls: ``GET/orders/*``."""
         method = "*" if self.method == "ANY" else self.method
         return "/".join((method, *("*" if segment.startswith("{") else segment for segment in self.segments or ("",))))
-
-
-def path_id(segments: tuple[str, ...]) -> str:
-    """Return the PascalCase name of a path: ``("orders", "{id}")`` gives ``OrdersById``."""
-    return "".join(_word(segment) for segment in segments) or "Root"
 
 
 def parse_route(text: str) -> Route | None:
@@ -84,15 +77,20 @@ def invocation_arn(api: Value, stage: str, end: str) -> Value:
 
 
 class Routes:
-    """The routes of one API, and where in the user's files each was asked for.
+    """The routes of one API: what each is called, who may call it, and where in the user's files it was asked for.
 
     Args:
         api: the API.
+        stage: name of its stage.
+        kind: PascalCase; tells its permissions from those of an API of another kind with the same name.
     """
 
-    def __init__(self, api: Component) -> None:
+    def __init__(self, api: Component, stage: str, *, kind: str = "") -> None:
         self._api = api
+        self._stage = stage
+        self._kind = kind
         self._origins: dict[Route, Origin | None] = {}
+        self._paths: dict[str, tuple[str, ...]] = {}
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self._origins)
@@ -112,7 +110,21 @@ class Routes:
         if route in self._origins:
             self._refuse(text, f"must be unique, but {self._origins[route]} has it already; remove one")
         self._origins[route] = here()
+        self.path_id(route.segments)
         return route
+
+    def path_id(self, segments: tuple[str, ...]) -> str:
+        """Return the PascalCase name of a path: ``("orders", "{id}")`` gives ``OrdersById``.
+
+        Of two paths that would have the same, such as ``/a-b`` and ``/a/b``, the later one gets a number: ``AB2``.
+        """
+        plain = "".join(_word(segment) for segment in segments) or "Root"
+        names = (plain if number == 1 else f"{plain}{number}" for number in count(1))
+        return next(name for name in names if self._paths.setdefault(name, segments) == segments)
+
+    def id(self, route: Route) -> str:
+        """Return the PascalCase name of a route: ``GET /orders/{id}`` gives ``GetOrdersById``."""
+        return route.method.title() + self.path_id(route.segments)
 
     def one_parameter_each(self, route: Route) -> None:
         """Check that no other route calls the same part of the path by another parameter name, for REST APIs.
@@ -127,8 +139,14 @@ class Routes:
             if pair[0][0] == pair[1][0] == "{":
                 self._refuse(str(route), f"must have {pair[1]} in place of {pair[0]}, as {str(other)!r} at {origin}")
 
-    def arns(self, texts: Sequence[str], stage: str) -> list[Value]:
-        """Return the ARNs of requests to the routes ``texts``, or of all requests if there are none.
+    def admit(self, route: Route, function: Invocable) -> None:
+        """Let API Gateway call ``function`` for requests of ``route``."""
+        source = invocation_arn(self._api.ref(), self._stage, route.invocation)
+        label = pascal(self._api.name) + self._kind + self.id(route)
+        function.admit("apigateway", source, label=label, beside=self._api.stack)
+
+    def for_invoking(self, texts: Sequence[str], url: Value) -> Binding:
+        """Return what a caller needs to send signed requests of the routes ``texts``, or of all if there are none.
 
         Raises:
             WiringError: there is no such route.
@@ -137,7 +155,11 @@ class Routes:
         if len(routes) < len(texts):
             known = ", ".join(map(str, self))
             raise WiringError(f"{self._api}: routes must be among {known or 'none'}, got {', '.join(texts)}; add them")
-        return [invocation_arn(self._api.ref(), stage, end) for end in [route.invocation for route in routes] or ["*"]]
+        ends = [route.invocation for route in routes] or ["*"]
+        arns = [invocation_arn(self._api.ref(), self._stage, end) for end in ends]
+        return Binding(
+            self._api.name, f"calling {self._api}", (Grant(("execute-api:Invoke",), arns),), {"API_URL": url}
+        )
 
     def _refuse(self, text: str, why: str) -> NoReturn:
         raise SettingsError(Problem(f"{self._api}: route {text!r} {why}", here()))

@@ -137,6 +137,11 @@ class UsagePlan:
         self.throttle.check(check, "usage_plan.throttle")
 
 
+def is_stage_name(name: str) -> bool:
+    """Tell whether a stage can be called ``name``."""
+    return bool(name) and all(char.isalnum() or char in "-_" for char in name)
+
+
 def request_watches(
     api: Component, server_errors: str, client_errors: str, dimensions: Mapping[str, Value]
 ) -> Sequence[Watch]:

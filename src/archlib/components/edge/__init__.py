@@ -1,1 +1,1 @@
-"""What stands before the public entry: firewalls."""
+"""What stands before the public entry: certificates, DNS, content delivery and firewalls."""

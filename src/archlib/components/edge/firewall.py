@@ -12,6 +12,7 @@ from archlib.components.identity.key import Key
 from archlib.components.observability.log_group import LogGroup
 from archlib.core.component import Component
 from archlib.core.naming import check_name, pascal
+from archlib.core.regions import GLOBAL_REGION
 from archlib.core.stack import Stack
 from archlib.core.values import REGION, Value
 from archlib.errors import WiringError
@@ -214,9 +215,10 @@ class Firewall(Component):
             dimensions["Region"] = REGION
         return (
             Watch(
-                "blocked", f"Requests blocked by {self}", "AWS/WAFV2", "BlockedRequests", dimensions, "Sum", _BLOCKED
+                "blocked", f"Requests blocked by {self}", "AWS/WAFV2", "BlockedRequests", dimensions, "Sum", _BLOCKED,
+                region=None if self.scope == "regional" else GLOBAL_REGION,
             ),
-        )
+        )  # fmt: skip
 
 
 def _visible(metric: str) -> wafv2.VisibilityConfig:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import ast
-import hashlib
-import os
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
 
 from troposphere import awslambda
 
-from archlib.core.artifact import Asset
+from archlib.core.package import measure, pack, package_problem, write_zip
 from archlib.core.stack import Stack
+from archlib.core.values import Value, encode
 
 _ZIP_MAX, _UNZIPPED_MAX, _INLINE_MAX = 50 * 2**20, 250 * 2**20, 4096
-_LEFT_OUT = frozenset(
-    {".env", "__pycache__", ".git", ".venv", ".DS_Store", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +36,7 @@ class Code:
     bucket: str | None = None
     object_key: str | None = None
     version: str | None = None
-    image: str | None = None
+    image: Value | None = None
 
     SHORT: ClassVar[str] = "path"
     """The attribute that text alone stands for in settings."""
@@ -71,16 +65,9 @@ class Code:
         return ""
 
     def _path_problem(self, path: Path, handler: str, runtime: str) -> str:
-        if not path.exists():
-            return f"path must exist, got {str(path)!r}; create it or correct the path"
-        if path.is_file() and not zipfile.is_zipfile(path):
-            return f"path must be a folder or a zip file, got {str(path)!r}"
-        if outside := next((name for name, file in _files(path) if not _is_inside(file, path)), None):
-            return f"path must hold files of its own, got {outside!r}, which leads outside; copy it or remove the link"
-        try:
-            size, names = _measure(path)
-        except zipfile.BadZipFile:
-            return f"path must be a folder or a zip file, got {str(path)!r}, which is damaged"
+        if problem := package_problem(path):
+            return f"path {problem}"
+        size, names = measure(path)
         if size > _UNZIPPED_MAX:
             return f"path must hold at most 250 MB unzipped, got {size / 2**20:.0f} MB; remove what runs do not need"
         if (zipped := _zipped_size(path, size)) > _ZIP_MAX:
@@ -89,8 +76,6 @@ class Code:
         found = next((name for name in files if name in names), None)
         if files and found is None:
             return f"must contain {files[0]!r} for handler {handler!r} in {str(path)!r}; add it or correct the handler"
-        if not names:
-            return f"path must hold at least one file, got {str(path)!r}; build the code first"
         if found is not None and found.endswith(".py") and path.is_dir():
             return _python_problem((path / found).read_bytes(), found, handler)
         return ""
@@ -103,59 +88,11 @@ class Code:
         if self.inline is not None:
             return awslambda.Code(ZipFile=self.inline), self.inline
         if self.image is not None:
-            return awslambda.Code(ImageUri=self.image), self.image
+            return awslambda.Code(ImageUri=self.image), str(encode(self.image))
         code = awslambda.Code(S3Bucket=self.bucket, S3Key=self.object_key)
         if self.version is not None:
             code.S3ObjectVersion = self.version
         return code, f"{self.bucket}/{self.object_key}/{self.version}"
-
-
-def pack(path: Path) -> Asset:
-    """Return the folder or zip at ``path`` as an asset, named after its content only."""
-    digest = hashlib.sha256()
-    if path.is_file():
-        digest.update(path.read_bytes())
-    else:
-        for name, file in _files(path):
-            content = file.read_bytes()
-            executable = "x" if os.access(file, os.X_OK) else "-"
-            digest.update(f"{name}\0{executable}\0{len(content)}\0".encode() + content)
-    sha256 = digest.hexdigest()
-    return Asset(str(path.resolve()), sha256, f"assets/{sha256}.zip")
-
-
-def write_zip(path: Path) -> bytes:
-    """Return the folder or zip at ``path`` as zip bytes that depend on its content only."""
-    if path.is_file():
-        return path.read_bytes()
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, file in _files(path):
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.external_attr = (0o755 if os.access(file, os.X_OK) else 0o644) << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, file.read_bytes())
-    return buffer.getvalue()
-
-
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    for file in sorted(folder.rglob("*"), key=lambda item: item.relative_to(folder).as_posix()):
-        relative = file.relative_to(folder)
-        if file.is_file() and not _LEFT_OUT.intersection(relative.parts) and file.suffix != ".pyc":
-            yield relative.as_posix(), file
-
-
-def _is_inside(file: Path, folder: Path) -> bool:
-    return file.resolve().is_relative_to(folder.resolve())
-
-
-def _measure(path: Path) -> tuple[int, set[str]]:
-    if path.is_file():
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-        return sum(entry.file_size for entry in entries), {entry.filename for entry in entries}
-    files = dict(_files(path))
-    return sum(file.stat().st_size for file in files.values()), set(files)
 
 
 def _zipped_size(path: Path, unzipped: int) -> int:

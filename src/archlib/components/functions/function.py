@@ -12,13 +12,12 @@ from typing import Literal
 from troposphere import awslambda
 
 from archlib.components.functions.code import Code
-from archlib.components.functions.file_system import FileSystemMount
 from archlib.components.functions.live import Live
 from archlib.components.functions.sources import Consumption, consume
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
 from archlib.components.network.security_group import SecurityGroup
-from archlib.components.observability.dead_letters import DeadLetterQueue
+from archlib.components.observability.dead_letters import DeadLetterQueue, DeadLetters
 from archlib.components.observability.log_group import LogGroup
 from archlib.core.component import Check, Component
 from archlib.core.stack import Stack
@@ -28,6 +27,7 @@ from archlib.errors import Problem, WiringError
 from archlib.units import seconds
 from archlib.wiring.binding import Binding, Grant
 from archlib.wiring.connect import connect
+from archlib.wiring.mount import FileSystemMount
 from archlib.wiring.policies import service_principal
 from archlib.wiring.roles import EventSource, Network, Target
 from archlib.wiring.watch import Watch
@@ -88,7 +88,7 @@ class Function(Component):
         name: kebab-case.
         code: local folder or zip, inline text, S3 object or container image.
         handler: ``module.function`` inside the code; not for images.
-        runtime: one of :data:`RUNTIMES`; not for images.
+        runtime: such as ``python3.14``, ``nodejs24.x``, ``java25`` or ``provided.al2023``; not for images.
         architecture: ``arm64`` costs a fifth less for the same work; ``x86_64`` where a library needs it.
         memory_mib: memory in MiB, 128 to 10240; CPU grows with it.
         timeout: longest run, 1 second to 15 minutes.
@@ -118,6 +118,7 @@ class Function(Component):
     """
 
     kind = "Function"
+    reads_streams = False
 
     def __init__(
         self,
@@ -177,11 +178,10 @@ class Function(Component):
         self.timeout = timeout
         self.runtime = runtime
         self.network = network
-        self.key = key or Key.of(stack.app)
+        self.key = key or Key.of(stack)
         self._environment: dict[str, Value] = {}
         self._retries, self._max_event_age = retries, max_event_age
-        self._failures: DeadLetterQueue | None = None
-        self.reads_streams = False
+        self._failures, self._destinations = DeadLetters(self, key=self.key), awslambda.DestinationConfig()
 
         part = f"{name}-function"
         self.log_group = LogGroup(stack, part, retention_days=log_retention_days, key=self.key)
@@ -211,7 +211,8 @@ class Function(Component):
         else:
             self.resource.ReservedConcurrentExecutions = reserved_concurrency
         # The first asynchronous invoker replaces the last of these by a dead-letter queue.
-        suppress(self.resource, "logs-through-managed-policy", "lambda-pinned-runtime", "lambda-synchronous-only")
+        pinned = [] if code.image else ["lambda-pinned-runtime"]
+        suppress(self.resource, "logs-through-managed-policy", *pinned, "lambda-synchronous-only")
         self.add(self.resource)
 
         self.security_group: Value | None = None
@@ -292,7 +293,8 @@ class Function(Component):
             WiringError: the key is taken by another value.
         """
         with self.checking() as check:
-            check.that(bool(_KEY.fullmatch(key)), "environment", "named by letters, digits and _", key, "rename it")
+            named = "named by two or more letters, digits and _, the first a letter"
+            check.that(bool(_KEY.fullmatch(key)), "environment", named, key, "rename it")
             check.that(key not in _RESERVED_KEYS, "environment", "free of what Lambda reserves", key, "rename it")
         if encode(self._environment.setdefault(key, value)) != encode(value):
             raise WiringError(f"{self}: environment variable {key!r} must have one value, got two; rename a target")
@@ -343,18 +345,25 @@ class Function(Component):
                 if self.reads_streams
                 else ()
             ),
-            *(self._failures.watches() if self._failures else ()),
+            *self._failures.watches(),
         )  # fmt: skip
 
     def for_invoking(self) -> Binding:
-        """Return what a caller needs to invoke the function: the right and ``<NAME>_FUNCTION``."""
-        return Binding(self.name, f"invoking {self}", self.start_grants(), {"FUNCTION": self.arn})
+        """Return what a caller needs to invoke the function and get its answer: the right and ``<NAME>_FUNCTION``."""
+        return Binding(self.name, f"invoking {self}", self._invocation(), {"FUNCTION": self.arn})
 
     def start_grants(self) -> Sequence[Grant]:
-        """Return the right a role needs to invoke the function."""
+        """Return the right a role needs to start the function.
+
+        Who starts it does not wait for the answer, so the function keeps its failures from then on.
+        """
+        self.failures()
+        return self._invocation()
+
+    def _invocation(self) -> Sequence[Grant]:
         return (Grant(("lambda:InvokeFunction",), (self.arn,)),)
 
-    def admit(self, service: str, source: Value, *, label: str, beside: Stack | None = None) -> bool:
+    def admit(self, service: str, source: Value | None, *, label: str, beside: Stack | None = None) -> bool:
         """Let AWS service ``service`` invoke the function on behalf of the resource ``source``; see ``Invocable``.
 
         A service that does not wait for the answer also makes the function keep its failures.
@@ -366,17 +375,17 @@ class Function(Component):
         stack = beside or self.stack
         permission = stack.template.resources.get(title)
         if permission is None:
-            permission = stack.add(
-                awslambda.Permission(
-                    title,
-                    Action="lambda:InvokeFunction",
-                    FunctionName=self.arn,
-                    Principal=service_principal(service)["Service"],
-                    SourceAccount=ACCOUNT,
-                    SourceArn=source,
-                )
+            permission = awslambda.Permission(
+                title,
+                Action="lambda:InvokeFunction",
+                FunctionName=self.arn,
+                Principal=service_principal(service)["Service"],
+                SourceAccount=ACCOUNT,
             )
-        if encode(permission.SourceArn) != encode(source):
+            if source is not None:
+                permission.SourceArn = source
+            stack.add(permission)
+        if encode(permission.properties.get("SourceArn", "")) != encode(source or ""):
             raise WiringError(f"{self}: permission {title!r} must have one source, got two; rename one of them")
         if service in _ASYNCHRONOUS:
             self.failures()
@@ -384,18 +393,20 @@ class Function(Component):
 
     def dead_letters_for(self, service: str, source: Value) -> Value:
         """Return the ARN of the queue where ``service`` may keep what it could not deliver here."""
-        queue = self.failures()
-        queue.admit(service, source)
-        return queue.arn
+        self.failures()
+        return self._failures.admit(service, source)
 
     def failures(self) -> DeadLetterQueue:
-        """Return the queue for failed asynchronous invocations, made and attached the first time."""
-        if self._failures is None:
-            queue = self._failures = DeadLetterQueue(self.stack, f"{self.name}-function", key=self.key)
+        """Return the queue for failed asynchronous invocations, made and attached the first time.
+
+        It gets two messages for each failure: the event itself, to send again, and a record of what went wrong.
+        """
+        queue = self._failures.queue()
+        if "OnFailure" not in self._destinations.properties:
             self.role.connect(queue.for_sending())
             withdraw(self.resource, "lambda-synchronous-only")
             self.resource.DeadLetterConfig = awslambda.DeadLetterConfig(TargetArn=queue.arn)
-            self._destinations = awslambda.DestinationConfig(OnFailure=awslambda.OnFailure(Destination=queue.arn))
+            self._destinations.OnFailure = awslambda.OnFailure(Destination=queue.arn)
             invocation = awslambda.EventInvokeConfig(
                 self.id("FunctionAsyncInvocation"),
                 FunctionName=self.ref(),
@@ -408,14 +419,14 @@ class Function(Component):
                 invocation.Qualifier = "live"
                 invocation.DependsOn = self.id("LiveAlias")
             self.add(invocation)
-        return self._failures
+        return queue
 
     def on_async(self, *, success: Target | None = None, failure: Target | None = None) -> None:
         """Send the results of asynchronous invocations on, with the rights that takes.
 
         Args:
             success: the queue, topic, bus or function for results.
-            failure: the one for failures, instead of the function's own dead-letter queue.
+            failure: the one for records of failures; the events themselves still go to the dead-letter queue.
         """
         self.failures()
         for target in (success, failure):

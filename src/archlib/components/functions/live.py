@@ -50,9 +50,9 @@ class Live:
     """How new versions of a function go live, behind the alias ``live``.
 
     Attributes:
-        shift: how traffic moves to a new version; anything but ``all-at-once`` creates a CodeDeploy deployment group.
-        notify: for gradual shifts, who is told, usually a topic, when the alias fails; this alarm also rolls the
-            deployment back. Without it only people can stop a bad version.
+        shift: how traffic moves to a new version; anything but ``all-at-once`` creates a CodeDeploy deployment group,
+            which goes back to the version before as soon as the new one fails.
+        notify: for gradual shifts, who is told of it, usually a topic.
         provisioned: environments kept initialised, billed while they wait; 0: none.
         provisioned_max: scale them up to this number by use; None: fixed.
         utilization_percent: use of the provisioned environments that scaling holds, 10 to 90.
@@ -83,8 +83,8 @@ class Live:
         """Add version, alias and what they need to ``function``.
 
         Creates ``<Name>Version`` and ``<Name>LiveAlias``; for gradual shifts ``<Name>Deployments`` (application),
-        ``<Name>DeploymentGroup``, its role, and with ``notify`` ``<Name>LiveErrorsAlarm``; for scaling
-        ``<Name>ScalableTarget`` and ``<Name>ScalingPolicy``.
+        ``<Name>DeploymentGroup``, its role, and ``<Name>LiveErrorsAlarm``; for scaling ``<Name>ScalableTarget`` and
+        ``<Name>ScalingPolicy``.
         """
         # A version is immutable; its description follows the code, so that every change replaces it by a new one.
         version = awslambda.Version(
@@ -124,8 +124,13 @@ class Live:
         )
         application = codedeploy.Application(function.id("Deployments"), ComputePlatform="Lambda")
         function.add(application)
+        alarm = self._alarm(function)
+        role.allow(Grant(("cloudwatch:DescribeAlarms",), (alarm.arn,)), why=f"rolling {function} back")
         group = codedeploy.DeploymentGroup(
             function.id("DeploymentGroup"),
+            AlarmConfiguration=codedeploy.AlarmConfiguration(
+                Enabled=True, Alarms=[codedeploy.Alarm(Name=alarm.alarm_name)]
+            ),
             ApplicationName=function.ref("Deployments"),
             AutoRollbackConfiguration=codedeploy.AutoRollbackConfiguration(
                 Enabled=True, Events=["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
@@ -138,20 +143,13 @@ class Live:
             DependsOn=role.policy,
         )
         function.add(group)
-        if self.notify is not None:
-            alarm = self._alarm(function, self.notify)
-            role.allow(Grant(("cloudwatch:DescribeAlarms",), (alarm.arn,)), why=f"rolling {function} back")
-            group.AlarmConfiguration = codedeploy.AlarmConfiguration(
-                Enabled=True, Alarms=[codedeploy.Alarm(Name=alarm.alarm_name)]
-            )
         return UpdatePolicy(
             CodeDeployLambdaAliasUpdate=CodeDeployLambdaAliasUpdate(
                 ApplicationName=function.ref("Deployments"), DeploymentGroupName=function.ref("DeploymentGroup")
             )
         )
 
-    @staticmethod
-    def _alarm(function: Function, notify: Target) -> Alarm:
+    def _alarm(self, function: Function) -> Alarm:
         watch = Watch(
             "live-errors",
             f"Errors of {function} behind its alias",
@@ -162,7 +160,7 @@ class Live:
             1,
             period=timedelta(minutes=1),
         )
-        return Alarm(function.stack, f"{function.name}-live-errors", watch=watch, notify=notify)
+        return Alarm(function.stack, f"{function.name}-live-errors", watch=watch, notify=self.notify)
 
     def _scale(self, function: Function) -> None:
         target = applicationautoscaling.ScalableTarget(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
-from troposphere import scheduler
+from troposphere import AWSHelperFn, scheduler
 
 from archlib.components.functions.expression import expression_problem
 from archlib.components.functions.schedule_group import ScheduleGroup
@@ -55,8 +55,8 @@ class Schedule(Component):
         dead_letters: the :class:`DeadLetterQueue` for what could not be started.
 
     Raises:
-        SettingsError: the expression or time zone is malformed, a number is out of range, or the target is a FIFO
-            topic, to which Scheduler cannot publish.
+        SettingsError: the expression or time zone is malformed, a number is out of range, the payload cannot be
+            JSON, or the target is a FIFO topic, to which Scheduler cannot publish.
     """
 
     kind = "Schedule"
@@ -86,13 +86,15 @@ class Schedule(Component):
             check.that(not zones or timezone in zones, "timezone", "an IANA name such as Europe/Berlin", timezone)
             check.between("window", window, timedelta(0), _WINDOW_MAX)
             check.that(not window % timedelta(minutes=1), "window", "whole minutes", window)
+            problem = _payload_problem(payload)
+            check.that(not problem, "payload", "text, or data that JSON has", payload, problem)
             check.between("retries", retries, 0, _RETRIES_MAX)
             check.between("max_age", max_age, *_AGE)
             check.that(
                 not target.resource.properties.get("FifoTopic"), "target", "a standard topic", target.name,
                 "Scheduler cannot publish to a FIFO topic",
             )  # fmt: skip
-        self.key = key or Key.of(stack.app)
+        self.key = key or Key.of(stack)
         self.dead_letters = DeadLetterQueue(stack, f"{name}-schedule", key=self.key)
         self.role = Role(stack, f"{name}-schedule", service="scheduler", description=f"Role of schedule {name}")
         self.role.connect(self.dead_letters.for_sending())
@@ -134,14 +136,26 @@ class Schedule(Component):
                 rendered.KinesisParameters = scheduler.KinesisParameters(PartitionKey=self.name)
             case "AWS::SQS::Queue" if target.resource.properties.get("FifoQueue"):
                 rendered.SqsParameters = scheduler.SqsParameters(MessageGroupId=self.name)
-        if isinstance(payload, (Mapping, list, tuple)):
-            payload = json.dumps(payload, sort_keys=True)
         if payload is not None:
-            rendered.Input = payload
+            rendered.Input = _input(payload)
 
     def watches(self) -> Sequence[Watch]:
         """Return what shows that something was not started; AWS counts failures by group, see ``ScheduleGroup``."""
         return self.dead_letters.watches()
+
+
+def _input(payload: Value | Mapping[str, Any] | Sequence[Any]) -> Value:
+    if isinstance(payload, (str, AWSHelperFn)):
+        return payload
+    return json.dumps(payload, sort_keys=True, allow_nan=False)
+
+
+def _payload_problem(payload: Any) -> str:
+    try:
+        _input(payload)
+    except (TypeError, ValueError) as error:
+        return f"{error}; write it as text"
+    return ""
 
 
 def _window(window: timedelta) -> scheduler.FlexibleTimeWindow:

@@ -14,7 +14,7 @@ from archlib.components.functions.definition import load, placeholders, portable
 from archlib.components.functions.steps import Step, define
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
-from archlib.components.observability.dead_letters import DeadLetterQueue
+from archlib.components.observability.dead_letters import DeadLetters
 from archlib.components.observability.log_group import LogGroup
 from archlib.core.component import Component
 from archlib.core.stack import Stack
@@ -118,11 +118,11 @@ class StateMachine(Component):
                 Problem(f"{self}: {wrong}", self.origin, "definition") for wrong in problems(read, express=express)
             ]
         self.express = express
-        self.key = key or Key.of(stack.app)
+        self.key = key or Key.of(stack)
         self.key.serve("delivery.logs.amazonaws.com")
         self._substitutions: dict[str, Value] = {**integrations, **(substitutions or {})}
         self._placeholders = placeholders(text)
-        self._failures: DeadLetterQueue | None = None
+        self._failures = DeadLetters(self, key=self.key)
 
         part = f"{name}-state-machine"
         # Below this prefix the account-wide policy for log delivery does not grow with each log group.
@@ -206,13 +206,16 @@ class StateMachine(Component):
         connect(self, *bindings)
 
     def for_starting(self) -> Binding:
-        """Return what a caller needs to start executions: rights and ``<NAME>_STATE_MACHINE``."""
-        return Binding(self.name, f"starting {self}", self.start_grants(), {"STATE_MACHINE": self.arn})
+        """Return what code needs to start executions: rights and ``<NAME>_STATE_MACHINE``.
+
+        Of express ones it may also wait for the result.
+        """
+        waiting = (Grant(("states:StartSyncExecution",), (self.arn,)),) if self.express else ()
+        return Binding(self.name, f"starting {self}", (*self.start_grants(), *waiting), {"STATE_MACHINE": self.arn})
 
     def start_grants(self) -> Sequence[Grant]:
-        """Return the rights a role needs to start executions; express ones may be waited for."""
-        actions = ("states:StartExecution", "states:StartSyncExecution") if self.express else ("states:StartExecution",)
-        return (Grant(actions, (self.arn,)), self.key.for_encrypting())
+        """Return the rights a role needs to start executions, without waiting for them."""
+        return (Grant(("states:StartExecution",), (self.arn,)), self.key.for_encrypting())
 
     def admit(self, service: str, source: Value, *, label: str) -> bool:  # noqa: ARG002  (it has no resource policy)
         """Return False: services start state machines by a role with :meth:`start_grants`; see ``Target``."""
@@ -220,10 +223,7 @@ class StateMachine(Component):
 
     def dead_letters_for(self, service: str, source: Value) -> Value:
         """Return the ARN of the queue where ``service`` may keep what it could not start here."""
-        if self._failures is None:
-            self._failures = DeadLetterQueue(self.stack, f"{self.name}-state-machine", key=self.key)
-        self._failures.admit(service, source)
-        return self._failures.arn
+        return self._failures.admit(service, source)
 
     def watches(self) -> Sequence[Watch]:
         """Return what shows that executions fail, take too long, or are held back."""
@@ -236,7 +236,7 @@ class StateMachine(Component):
             watches.append(
                 Watch("throttles", f"Throttles of {self}", "AWS/States", "ExecutionThrottled", machine, "Sum", 1)
             )
-        return (*watches, *(self._failures.watches() if self._failures else ()))
+        return (*watches, *self._failures.watches())
 
 
 def _read(definition: Path | str | Mapping[str, Any] | Sequence[Step], on_failure: Sequence[Step]) -> Mapping[str, Any]:

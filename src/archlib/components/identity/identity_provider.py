@@ -9,13 +9,14 @@ from typing import Literal
 from archlib.core.component import Check
 from archlib.core.values import Value, join
 
-# Provider -> ProviderType of Cognito, the key of its secret, and whether scopes are separated by commas.
+# Provider -> ProviderType of Cognito, the key of its secret, what separates scopes, and the scopes that give the email.
 _SOCIAL = {
-    "google": ("Google", "client_secret", " "),
-    "facebook": ("Facebook", "client_secret", ","),
-    "amazon": ("LoginWithAmazon", "client_secret", " "),
-    "apple": ("SignInWithApple", "private_key", " "),
+    "google": ("Google", "client_secret", " ", ("openid", "email")),
+    "facebook": ("Facebook", "client_secret", ",", ("public_profile", "email")),
+    "amazon": ("LoginWithAmazon", "client_secret", " ", ("profile",)),
+    "apple": ("SignInWithApple", "private_key", " ", ("email",)),
 }
+_AMAZON_SCOPES = frozenset({"profile", "profile:user_id", "postal_code"})
 _NAME_MAX = 32
 _EMAIL = {"email": "email"}
 _SAML_EMAIL = {"email": "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"}
@@ -122,7 +123,8 @@ class SocialProvider:
         name: ``google``, ``facebook``, ``amazon`` or ``apple``.
         client_id: the user pool's id there.
         client_secret: where the secret is; for Apple, the private key.
-        scopes: what the user pool asks for; for Amazon, ``profile``.
+        scopes: what the user pool asks for; by default what gives the email address. Amazon has ``profile``,
+            ``profile:user_id`` and ``postal_code`` only.
         attributes: attribute of the user pool -> attribute there.
         more: further details: for Apple ``team_id`` and ``key_id``, for Facebook ``api_version``.
     """
@@ -130,7 +132,7 @@ class SocialProvider:
     name: Literal["google", "facebook", "amazon", "apple"]
     client_id: str
     client_secret: SecretText
-    scopes: Sequence[str] = ("email",)
+    scopes: Sequence[str] | None = None
     attributes: Mapping[str, str] = field(default_factory=lambda: _EMAIL)
     more: Mapping[str, str] = field(default_factory=dict)
 
@@ -149,12 +151,17 @@ class SocialProvider:
         check.one_of("name", self.name, _SOCIAL)
         missing = {"team_id", "key_id"} - self.more.keys()
         check.that(self.name != "apple" or not missing, "more", "team_id and key_id for Apple", sorted(self.more))
+        foreign = set(self.scopes or ()) - _AMAZON_SCOPES
+        check.that(
+            self.name != "amazon" or not foreign, "scopes", "profile, profile:user_id or postal_code for Amazon",
+            sorted(foreign),
+        )  # fmt: skip
 
     def details(self) -> dict[str, Value]:
         """Return the provider's details as Cognito wants them."""
-        _, secret, separator = _SOCIAL[self.name]
+        _, secret, separator, scopes = _SOCIAL[self.name]
         return {
-            "authorize_scopes": separator.join(self.scopes),
+            "authorize_scopes": separator.join(scopes if self.scopes is None else self.scopes),
             "client_id": self.client_id,
             secret: self.client_secret.reference,
             **self.more,

@@ -7,8 +7,8 @@ from typing import Any
 from awacs import kms as actions
 from troposphere import kms
 
-from archlib.core.app import App
 from archlib.core.component import Component
+from archlib.core.naming import in_region
 from archlib.core.stack import Stack
 from archlib.core.suppression import suppress
 from archlib.core.values import ACCOUNT, PARTITION, REGION, Deferred, Value, arn, join
@@ -16,6 +16,8 @@ from archlib.wiring.binding import Grant
 from archlib.wiring.permissions import action_name
 from archlib.wiring.policies import VERSION, service_principal
 
+# EKS makes grants in the name of who makes the cluster, and does not mark them as those of an AWS service.
+_EKS = join("eks.", REGION, ".amazonaws.com")
 _LOG_DELIVERY = "delivery.logs.amazonaws.com"
 _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
 _USE_IN_CONTEXT = ("kms:Decrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo")
@@ -67,12 +69,22 @@ class Key(Component):
         )
 
     @classmethod
-    def of(cls, app: App) -> Key:
-        """Return the key that everything in ``app`` uses unless told otherwise, in the stack ``foundation``."""
+    def of(cls, stack: Stack) -> Key:
+        """Return the key that everything in ``stack`` uses unless told otherwise, in the stack ``foundation``.
+
+        All stacks of the app share it; but a key serves one region, so stacks of another one have a key of their own.
+        """
+        app, region = stack.app, stack.region
+        where = f" in {region}" if region else ""
         return app.once(
-            "key",
+            f"key{where}",
             lambda: cls(
-                app.stack("foundation", description=f"Encryption key of {app.name} ({app.environment})"), "app"
+                app.stack(
+                    in_region("foundation", region),
+                    description=f"Encryption key of {app.name} ({app.environment}){where}",
+                    region=region,
+                ),
+                in_region("app", region),
             ),
         )
 
@@ -94,7 +106,7 @@ class Key(Component):
         return Grant((actions.Decrypt, actions.GenerateDataKey), (self.arn,))
 
     def _policy(self) -> dict[str, Any]:
-        delivering = sorted(self._services - {"logs"})
+        delivering = sorted(self._services - {"logs", "cloudfront", "eks"})
         statements: list[dict[str, Any]] = [
             {
                 "Sid": "AdministerThroughIam",
@@ -111,7 +123,8 @@ class Key(Component):
                 "Action": action_name(actions.CreateGrant),
                 "Resource": "*",
                 "Condition": {
-                    "BoolIfExists": {"aws:PrincipalIsAWSService": "false", "kms:GrantIsForAWSResource": "false"}
+                    "BoolIfExists": {"aws:PrincipalIsAWSService": "false", "kms:GrantIsForAWSResource": "false"},
+                    **({"StringNotEquals": {"kms:ViaService": _EKS}} if "eks" in self._services else {}),
                 },
             },
         ]
@@ -135,6 +148,17 @@ class Key(Component):
                     "Action": list(_USE),
                     "Resource": "*",
                     "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+                }
+            )
+        if "cloudfront" in self._services:
+            statements.append(
+                {
+                    "Sid": "ReadForDistributions",
+                    "Effect": "Allow",
+                    "Principal": service_principal("cloudfront"),
+                    "Action": "kms:Decrypt",
+                    "Resource": "*",
+                    "Condition": {"ArnLike": {"aws:SourceArn": arn("cloudfront", "distribution/*", region="")}},
                 }
             )
         if "events" in delivering:

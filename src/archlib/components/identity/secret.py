@@ -104,7 +104,7 @@ class Secret(Component):
             check.that(username != "", "username", "a name, or left out", username)
             if rotation is not None:
                 _check_every(check, rotation.every)
-        self.key = key or Key.of(stack.app)
+        self.key = key or Key.of(stack)
         generated = secretsmanager.GenerateSecretString(ExcludeCharacters=exclude_characters, PasswordLength=length)
         if username is not None:
             generated.GenerateStringKey = "password"

@@ -210,7 +210,8 @@ class UserPool(Component):
             callback_urls: where the sign-in pages may send users back to, by the code flow: https:// addresses, http://
                 on this machine, or an app's own scheme. Without any, the application signs users in by itself (SRP).
             logout_urls: the same for signing out.
-            scopes: what tokens may be used for, of :data:`SCOPES`.
+            scopes: what tokens may be used for: ``openid``, ``email``, ``phone``, ``profile`` and
+                ``aws.cognito.signin.user.admin``.
             providers: names of identity providers of this pool; all of them and the pool itself by default. Those
                 added later are not meant.
             secret: the application runs on a server and proves itself by a secret; never for browsers and phones.

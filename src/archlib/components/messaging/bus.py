@@ -62,7 +62,7 @@ class Bus(Component, EventBus):
                 key is None or not discover_schemas,
                 "key", "left out with discover_schemas", key and key.name, "choose one of the two",
             )  # fmt: skip
-        self.key = key or Key.of(stack.app)
+        self.key = key or Key.of(stack)
         self.dead_letters = DeadLetterQueue(stack, f"{name}-bus", key=self.key)
         self.resource = events.EventBus(
             self.id(),

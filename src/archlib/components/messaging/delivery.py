@@ -12,7 +12,7 @@ from troposphere import firehose, logs
 
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
-from archlib.components.observability.dead_letters import DeadLetterQueue
+from archlib.components.observability.dead_letters import DeadLetters
 from archlib.components.observability.log_group import LogGroup
 from archlib.core.component import Component
 from archlib.core.stack import Stack
@@ -109,8 +109,8 @@ class Delivery(Component):
             )  # fmt: skip
         self.source = source
         self.buffer_interval = buffer_interval
-        self.key = key or Key.of(stack.app)
-        self._failures: DeadLetterQueue | None = None
+        self.key = key or Key.of(stack)
+        self._failures = DeadLetters(self, key=self.key)
 
         part = f"{name}-delivery"
         self.log_group = LogGroup(stack, part, retention_days=log_retention_days, key=self.key)
@@ -195,10 +195,7 @@ class Delivery(Component):
 
     def dead_letters_for(self, service: str, source: Value) -> Value:
         """Return the ARN of the queue where ``service`` may keep what it could not deliver here."""
-        if self._failures is None:
-            self._failures = DeadLetterQueue(self.stack, f"{self.name}-delivery", key=self.key)
-        self._failures.admit(service, source)
-        return self._failures.arn
+        return self._failures.admit(service, source)
 
     def watches(self) -> Sequence[Watch]:
         """Return what shows that records are late, fail, or are refused."""
@@ -222,5 +219,5 @@ class Delivery(Component):
                 "DeliveryToS3.Success", dimensions, "Average", 1, comparison="<",
             ),
             own,
-            *(self._failures.watches() if self._failures else ()),
+            *self._failures.watches(),
         )  # fmt: skip

@@ -9,7 +9,7 @@ from awacs import sqs as actions
 from troposphere import sqs
 
 from archlib.components.identity.key import Key
-from archlib.components.observability.dead_letters import DeadLetterQueue
+from archlib.components.observability.dead_letters import DeadLetterQueue, DeadLetters
 from archlib.core.component import Component
 from archlib.core.stack import Stack
 from archlib.core.values import Value
@@ -81,8 +81,8 @@ class Queue(Component):
             check.between("max_receives", max_receives, 1, 1000)
         self.visibility = visibility
         self.fifo = fifo
-        self.key = key or Key.of(stack.app)
-        self._undelivered: DeadLetterQueue | None = None
+        self.key = key or Key.of(stack)
+        self._undelivered = DeadLetters(self, key=self.key)
 
         self.dead_letters = DeadLetterQueue(stack, name, fifo=fifo, key=self.key)
         self.resource = sqs.Queue(
@@ -139,7 +139,7 @@ class Queue(Component):
                 max(300, 2 * seconds(self.visibility)), periods=2,
             ),
             *self.dead_letters.watches(),
-            *(self._undelivered.watches() if self._undelivered else ()),
+            *self._undelivered.watches(),
         )  # fmt: skip
 
     def as_source(self) -> Source:
@@ -152,14 +152,11 @@ class Queue(Component):
 
     def dead_letters_for(self, service: str, source: Value) -> Value:
         """Return the ARN of the queue where ``service`` may keep what it could not deliver here."""
-        queue = self.dead_letters
         if self.fifo and service != "sns":
             # Only SNS takes a FIFO queue for what it could not deliver; the other services take a standard one.
-            queue = self._undelivered = self._undelivered or DeadLetterQueue(
-                self.stack, f"{self.name}-queue", key=self.key
-            )
-        queue.admit(service, source)
-        return queue.arn
+            return self._undelivered.admit(service, source)
+        self.dead_letters.admit(service, source)
+        return self.dead_letters.arn
 
     def admit(self, service: str, source: Value, *, label: str = "") -> bool:  # noqa: ARG002  (one policy, one label)
         """Let AWS service ``service`` send messages on behalf of the resource ``source``; see ``Target``."""

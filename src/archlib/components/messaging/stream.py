@@ -10,7 +10,7 @@ from troposphere import kinesis
 
 from archlib.components.identity.key import Key
 from archlib.components.messaging.stream_consumer import StreamConsumer
-from archlib.components.observability.dead_letters import DeadLetterQueue
+from archlib.components.observability.dead_letters import DeadLetters
 from archlib.core.component import Component
 from archlib.core.stack import Stack
 from archlib.core.values import Value
@@ -70,7 +70,7 @@ class Stream(Component):
             check.between("retention", retention, _RETENTION_MIN, _RETENTION_MAX)
             check.that(not retention % timedelta(hours=1), "retention", "whole hours", retention)
         self.key = key
-        self._failures: DeadLetterQueue | None = None
+        self._failures = DeadLetters(self, key=key)
         self.resource = kinesis.Stream(
             self.id(),
             RetentionPeriodHours=retention // timedelta(hours=1),
@@ -141,7 +141,7 @@ class Stream(Component):
                 "read-throttles", f"Throttled reads of {self}", "AWS/Kinesis",
                 "ReadProvisionedThroughputExceeded", dimensions, "Sum", 1, periods=2,
             ),
-            *(self._failures.watches() if self._failures else ()),
+            *self._failures.watches(),
         )  # fmt: skip
 
     def start_grants(self) -> Sequence[Grant]:
@@ -154,7 +154,4 @@ class Stream(Component):
 
     def dead_letters_for(self, service: str, source: Value) -> Value:
         """Return the ARN of the queue where ``service`` may keep what it could not deliver here."""
-        if self._failures is None:
-            self._failures = DeadLetterQueue(self.stack, f"{self.name}-stream", key=self.key)
-        self._failures.admit(service, source)
-        return self._failures.arn
+        return self._failures.admit(service, source)

@@ -12,11 +12,11 @@ from troposphere import Sub, sns, xray
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
 from archlib.components.messaging.patterns import pattern_problems
-from archlib.components.observability.dead_letters import DeadLetterQueue
+from archlib.components.observability.dead_letters import DeadLetters
 from archlib.components.observability.log_group import LogGroup
 from archlib.core.app import App
 from archlib.core.component import Component
-from archlib.core.naming import check_name, pascal
+from archlib.core.naming import check_name, in_region, logical_id, pascal
 from archlib.core.origin import here
 from archlib.core.stack import Stack
 from archlib.core.values import ACCOUNT, REGION, Value, join
@@ -93,8 +93,8 @@ class Topic(Component):
                 "display_name", f"at most {_DISPLAY_NAME_MAX} characters", len(display_name), "shorten it",
             )  # fmt: skip
         self.fifo = fifo
-        self.key = key or Key.of(stack.app)
-        self._failures: DeadLetterQueue | None = None
+        self.key = key or Key.of(stack)
+        self._failures = DeadLetters(self, key=self.key)
 
         self.resource = sns.Topic(self.id(), KmsMasterKeyId=self.key.arn, SignatureVersion="2")
         if display_name:
@@ -105,7 +105,7 @@ class Topic(Component):
             self.resource.TopicName = f"{stack.app.name}-{stack.app.environment}-{name}.fifo"
         if tracing:
             self.resource.TracingConfig = "Active"
-            _allow_tracing(stack.app)
+            _allow_tracing(stack.app, stack.region)
         self.add(self.resource)
 
         self._policy = ResourcePolicy("sns:Publish", [self.arn])
@@ -350,7 +350,7 @@ class Topic(Component):
                 "lost-deliveries", f"Deliveries of {self} that no dead-letter queue took", "AWS/SNS",
                 "NumberOfNotificationsFailedToRedriveToDlq", dimensions, "Sum", 1,
             ),
-            *(self._failures.watches() if self._failures else ()),
+            *self._failures.watches(),
         )  # fmt: skip
 
     def start_grants(self) -> Sequence[Grant]:
@@ -377,14 +377,11 @@ class Topic(Component):
 
     def dead_letters_for(self, service: str, source: Value) -> Value:
         """Return the ARN of the queue where ``service`` may keep what it could not deliver."""
-        if self._failures is None:
-            self._failures = DeadLetterQueue(self.stack, f"{self.name}-topic", key=self.key)
-        self._failures.admit(service, source)
-        return self._failures.arn
+        return self._failures.admit(service, source)
 
 
-def _allow_tracing(app: App) -> None:
-    """Let SNS write traces of the app's topics; X-Ray has one place for that in an account, not one per topic."""
+def _allow_tracing(app: App, region: str | None) -> None:
+    """Let SNS write traces of the app's topics; X-Ray has one place for that in a region, not one per topic."""
 
     def make() -> xray.ResourcePolicy:
         statement = {
@@ -401,15 +398,15 @@ def _allow_tracing(app: App) -> None:
             },
         }
         document = json.dumps({"Version": VERSION, "Statement": [statement]}, sort_keys=True)
-        return app.stack("foundation").add(
+        return app.stack(in_region("foundation", region), region=region).add(
             xray.ResourcePolicy(
-                "TopicTracingPolicy",
+                logical_id(in_region("topic-tracing", region), "Policy"),
                 PolicyDocument=Sub(document),
                 PolicyName=f"{app.name}-{app.environment}-topics",
             )
         )
 
-    app.once("topic-tracing", make)
+    app.once(in_region("topic-tracing", region), make)
 
 
 def _words(text: str) -> str:

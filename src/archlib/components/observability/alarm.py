@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from troposphere import cloudwatch
@@ -28,6 +28,8 @@ _HOUR, _DAY, _WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 class Alarm(Component):
     """A CloudWatch alarm that tells one target when it goes off, when all is well again, and when data is missing.
 
+    Instead, or beside that, it starts something when it goes off: a scaling policy.
+
     Creates ``<Name>Alarm``. Missing data is no alarm: a metric without events has none.
 
     See https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
@@ -37,17 +39,21 @@ class Alarm(Component):
         name: kebab-case.
         watch: the metric and the threshold.
         notify: who is told, usually a topic; CloudWatch is admitted there for every alarm of this account.
+        starts: ARNs of what starts when it goes off, such as scaling policies.
 
     Attributes:
         resource: the ``AWS::CloudWatch::Alarm``.
 
     Raises:
-        SettingsError: the period is not one CloudWatch has, or the periods together are longer than it looks back.
+        SettingsError: the period is not one CloudWatch has, the periods together are longer than it looks back, or
+            the metric is in another region.
     """
 
     kind = "Alarm"
 
-    def __init__(self, stack: Stack, name: str, *, watch: Watch, notify: Target) -> None:
+    def __init__(
+        self, stack: Stack, name: str, *, watch: Watch, notify: Target | None = None, starts: Sequence[Value] = ()
+    ) -> None:
         super().__init__(stack, name)
         period = seconds(watch.period)
         with self.checking() as check:
@@ -62,11 +68,14 @@ class Alarm(Component):
                 "periods", f"at most {format_duration(most)} together", watch.period * watch.periods,
             )  # fmt: skip
             check.one_of("comparison", watch.comparison, tuple(_COMPARISONS))
-        notify.admit("cloudwatch", arn("cloudwatch", "alarm:*"), label="Alarms")
+            check.that(
+                watch.region in {None, stack.region},
+                "stack", f"one of region {watch.region}, where the metric is", stack.region,
+                f"put the alarm, and whom it tells, into Stack(app, name, region={watch.region!r})",
+            )  # fmt: skip
         self.resource = cloudwatch.Alarm(
             self.id(),
             ActionsEnabled=True,
-            AlarmActions=[notify.arn],
             AlarmDescription=f"{watch.title}: {watch.comparison} {watch.threshold:g} "
             f"for {format_duration(watch.period * watch.periods)}",
             ComparisonOperator=_COMPARISONS[watch.comparison],
@@ -76,14 +85,17 @@ class Alarm(Component):
                 for dimension, value in sorted(watch.dimensions.items())
             ],
             EvaluationPeriods=watch.periods,
-            InsufficientDataActions=[notify.arn],
             MetricName=watch.metric,
             Namespace=watch.namespace,
-            OKActions=[notify.arn],
             Period=period,
             Threshold=watch.threshold,
             TreatMissingData="notBreaching",
         )
+        if notify is not None:
+            notify.admit("cloudwatch", arn("cloudwatch", "alarm:*"), label="Alarms")
+            self.resource.InsufficientDataActions = self.resource.OKActions = [notify.arn]
+        if actions := [*([] if notify is None else [notify.arn]), *starts]:
+            self.resource.AlarmActions = actions
         if watch.statistic in _STATISTICS:
             self.resource.Statistic = watch.statistic
         else:

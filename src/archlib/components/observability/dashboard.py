@@ -12,7 +12,7 @@ from archlib.core.component import Component
 from archlib.core.stack import Stack
 from archlib.core.values import Deferred, Value, encode
 from archlib.units import seconds
-from archlib.wiring.watch import Watch, Watched
+from archlib.wiring.watch import Overview, Watch, Watched
 
 _COLUMNS, _WIDTH, _HEIGHT, _HEADING = 24, 8, 6, 1
 _WIDGETS_MAX = 500
@@ -20,6 +20,8 @@ _WIDGETS_MAX = 500
 
 class Dashboard(Component):
     """A CloudWatch dashboard with a heading for each tier and a graph, with its threshold, for each watch.
+
+    Of a component with ``overviews()`` it also shows those: a graph of everything that is there when somebody looks.
 
     Creates ``<Name>Dashboard``. What components watch is read when the template is rendered, so everything wired
     after the dashboard was made is on it too.
@@ -53,18 +55,21 @@ class Dashboard(Component):
         widgets: list[dict[str, Any]] = []
         top = 0
         for heading, components in self._tiers.items():
-            watches = [watch for component in components for watch in component.watches()]
-            if not watches:
+            graphs = [
+                *(_graph(watch, values) for component in components for watch in component.watches()),
+                *(_overview(each, values) for component in components for each in _overviews(component)),
+            ]
+            if not graphs:
                 continue
             title = {"background": "transparent", "markdown": values.plain(f"## {heading}")}
             place = {"x": 0, "y": top, "width": _COLUMNS, "height": _HEADING}
             widgets.append({"type": "text", **place, "properties": title})
             top += _HEADING
-            for index, watch in enumerate(watches):
+            for index, graph in enumerate(graphs):
                 row, column = divmod(index, _COLUMNS // _WIDTH)
                 place = {"x": column * _WIDTH, "y": top + row * _HEIGHT, "width": _WIDTH, "height": _HEIGHT}
-                widgets.append({"type": "metric", **place, "properties": _graph(watch, values)})
-            top += _HEIGHT * -(-len(watches) // (_COLUMNS // _WIDTH))
+                widgets.append({"type": "metric", **place, "properties": graph})
+            top += _HEIGHT * -(-len(graphs) // (_COLUMNS // _WIDTH))
         if len(widgets) > _WIDGETS_MAX:
             raise ValueError(f"{self} must have at most {_WIDGETS_MAX} widgets, got {len(widgets)}; split the tiers")
         return Sub(json.dumps({"widgets": widgets}), values.variables)
@@ -96,11 +101,30 @@ def _graph(watch: Watch, values: _Values) -> dict[str, Any]:
         "metrics": [[watch.namespace, watch.metric, *dimensions]],
         "stat": watch.statistic,
         "period": seconds(watch.period),
-        "region": "${AWS::Region}",
+        "region": watch.region or "${AWS::Region}",
         "view": "timeSeries",
         "stacked": False,
         "yAxis": {"left": {"min": 0}},
         "annotations": {
             "horizontal": [{"label": f"alarm {watch.comparison} {watch.threshold:g}", "value": watch.threshold}]
         },
+    }
+
+
+def _overviews(component: Watched) -> Sequence[Overview]:
+    found: Sequence[Overview] = getattr(component, "overviews", tuple)()
+    return found
+
+
+def _overview(overview: Overview, values: _Values) -> dict[str, Any]:
+    schema = ",".join((overview.namespace, *overview.dimensions))
+    chosen = " ".join(f'{name}="{values.of(value)}"' for name, value in sorted(overview.where.items()))
+    search = f'{{{schema}}} {chosen} MetricName="{overview.metric}"'
+    return {
+        "title": values.plain(overview.title),
+        "metrics": [[{"expression": f"SEARCH('{search}', '{overview.statistic}', 60)"}]],
+        "region": "${AWS::Region}",
+        "view": "timeSeries",
+        "stacked": False,
+        "yAxis": {"left": {"min": 0}},
     }

@@ -41,7 +41,7 @@ class DeadLetterQueue(Component):
 
     def __init__(self, stack: Stack, name: str, *, fifo: bool = False, key: Key | None = None) -> None:
         super().__init__(stack, name)
-        self.key = key or Key.of(stack.app)
+        self.key = key or Key.of(stack)
         self.resource = sqs.Queue(
             self.id(),
             KmsMasterKeyId=self.key.arn,
@@ -84,3 +84,35 @@ class DeadLetterQueue(Component):
         self.key.serve(service)
         self._policy.allow(service, ["sqs:SendMessage"], self.arn, source)
         return True
+
+
+class DeadLetters:
+    """The dead-letter queue of a component that needs one only once something delivers to it.
+
+    Creates ``<Name><Kind>DeadLetterQueue`` and its policy beside ``owner`` the first time :meth:`queue` is called.
+
+    Args:
+        owner: the component.
+        key: the KMS key; the app's by default.
+    """
+
+    def __init__(self, owner: Component, *, key: Key | None = None) -> None:
+        self._owner = owner
+        self._key = key
+        self._made: DeadLetterQueue | None = None
+
+    def queue(self) -> DeadLetterQueue:
+        """Return the queue, made the first time."""
+        if self._made is None:
+            name = f"{self._owner.name}-{self._owner.label.replace(' ', '-')}"
+            self._made = DeadLetterQueue(self._owner.stack, name, key=self._key)
+        return self._made
+
+    def admit(self, service: str, source: Value) -> Value:
+        """Let ``service`` keep here what it could not deliver for ``source``, and return the ARN of the queue."""
+        self.queue().admit(service, source)
+        return self.queue().arn
+
+    def watches(self) -> Sequence[Watch]:
+        """Return what shows that something failed for good; nothing as long as there is no queue."""
+        return self._made.watches() if self._made is not None else ()

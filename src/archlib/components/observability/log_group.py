@@ -28,7 +28,9 @@ class LogGroup(Component):
         stack: where the resources go.
         name: kebab-case.
         retention_days: days an event is kept, one of CloudWatch's values; a year by default, as audits ask for.
-        physical_name: name in AWS, only where a service demands a prefix such as ``aws-waf-logs-``.
+        physical_name: name in AWS, only where a service demands a prefix such as ``aws-waf-logs-``. A group that stayed
+            when its stack was deleted is then in the way of a new one: delete or import it first. The same holds after
+            a failed creation, unless the deployer asked CloudFormation for ``RetainExceptOnCreate``.
         key: the KMS key; the app's by default.
 
     Attributes:
@@ -52,7 +54,7 @@ class LogGroup(Component):
         super().__init__(stack, name)
         with self.checking() as check:
             check.one_of("retention_days", retention_days, RETENTION_DAYS)
-        self.key = key or Key.of(stack.app)
+        self.key = key or Key.of(stack)
         self.key.serve("logs")
         self.resource = logs.LogGroup(self.id(), KmsKeyId=self.key.arn, RetentionInDays=retention_days)
         if physical_name is not None:

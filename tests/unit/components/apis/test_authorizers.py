@@ -68,7 +68,7 @@ def test_a_function_decides_for_an_http_api(stack: Stack, function: Function, re
     gate = LambdaAuthorizer("gate", function, query=("tenant",))
     HttpApi(stack, "shop", authorizer=gate).route("GET /orders", function)
 
-    authorizer = rendered()["ShopGateAuthorizer"]["Properties"]
+    authorizer = rendered()["ShopGateHttpAuthorizer"]["Properties"]
 
     assert authorizer["IdentitySource"] == ["$request.header.Authorization", "$request.querystring.tenant"]
     assert (authorizer["AuthorizerType"], authorizer["EnableSimpleResponses"]) == ("REQUEST", True)
@@ -80,7 +80,7 @@ def test_tokens_of_an_issuer_open_an_http_api(stack: Stack, function: Function, 
 
     made = rendered()
 
-    assert made["ShopPeopleAuthorizer"]["Properties"]["JwtConfiguration"] == {
+    assert made["ShopPeopleHttpAuthorizer"]["Properties"]["JwtConfiguration"] == {
         "Audience": ["shop"],
         "Issuer": "https://login.example.com",
     }

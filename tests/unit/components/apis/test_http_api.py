@@ -11,6 +11,7 @@ from archlib.components.apis.authorizers import CognitoAuthorizer, JwtAuthorizer
 from archlib.components.apis.cors import Cors
 from archlib.components.apis.http_api import HttpApi
 from archlib.components.apis.integrations import HttpUrl
+from archlib.components.apis.rest_api import RestApi
 from archlib.components.apis.settings import Throttle
 from archlib.components.apis.vpc_link import PrivateListener, VpcLink
 from archlib.components.functions.function import Function
@@ -34,7 +35,7 @@ def test_every_request_is_signed_throttled_measured_and_logged(
     HttpApi(stack, "shop", description="Orders").route("GET /orders/{id}", function)
 
     made = rendered()
-    stage = made["ShopStage"]["Properties"]
+    stage = made["ShopHttpStage"]["Properties"]
 
     assert made["ShopHttpApi"]["Properties"]["ProtocolType"] == "HTTP"
     assert made["ShopHttpApi"]["Properties"]["Description"] == "Orders"
@@ -52,7 +53,7 @@ def test_every_request_is_signed_throttled_measured_and_logged(
         "ThrottlingRateLimit": 1000,
     }
     assert json.loads(stage["AccessLogSettings"]["Format"])["routeKey"] == "$context.routeKey"
-    assert made["ShopAccessLogGroup"]["Properties"]["KmsKeyId"] == {"Ref": "AppKeyArn"}
+    assert made["ShopHttpAccessLogGroup"]["Properties"]["KmsKeyId"] == {"Ref": "AppKeyArn"}
 
 
 def test_a_function_gets_the_request_and_may_be_called_for_this_route_only(
@@ -69,7 +70,7 @@ def test_a_function_gets_the_request_and_may_be_called_for_this_route_only(
         "PayloadFormatVersion": "2.0",
         "TimeoutInMillis": 29_000,
     }
-    permission = made["OrdersFromShopGetOrdersByIdPermission"]["Properties"]
+    permission = made["OrdersFromShopHttpGetOrdersByIdPermission"]["Properties"]
     assert permission["SourceArn"]["Fn::Sub"].endswith("${ShopHttpApi}/$default/GET/orders/*")
     assert "shop-test-main" not in {made.name: made.depends_on for made in app.assemble()}["shop-test-code"]
 
@@ -110,7 +111,7 @@ def test_a_route_is_public_only_when_asked_for(stack: Stack, function: Function,
 
     assert made["ShopGetVersionRoute"]["Properties"]["AuthorizationType"] == "NONE"
     assert made["ShopGetOrdersRoute"]["Properties"]["AuthorizationScopes"] == ["email"]
-    assert made["ShopGetOrdersRoute"]["Properties"]["AuthorizerId"] == {"Ref": "ShopPeopleAuthorizer"}
+    assert made["ShopGetOrdersRoute"]["Properties"]["AuthorizerId"] == {"Ref": "ShopPeopleHttpAuthorizer"}
 
 
 def test_pages_of_named_origins_may_call(stack: Stack, function: Function, rendered: Rendered) -> None:
@@ -134,7 +135,7 @@ def test_a_route_has_its_own_limits(stack: Stack, function: Function, rendered: 
     for route in ("GET /orders", "POST /orders"):
         api.route(route, function, throttle=Throttle(5, 2))
 
-    stage = rendered()["ShopStage"]
+    stage = rendered()["ShopHttpStage"]
 
     assert stage["Properties"]["RouteSettings"].keys() == {"GET /orders", "POST /orders"}
     assert stage["Properties"]["RouteSettings"]["GET /orders"]["ThrottlingRateLimit"] == 5
@@ -195,5 +196,22 @@ def test_refuses_routes_that_cannot_work(stack: Stack, function: Function, link:
         api.route("GET /b", function, authorizer=LambdaAuthorizer("gate", function, token=True))
     with pytest.raises(SettingsError, match=r"throttle.rate must be more than 0"):
         api.route("GET /c", function, throttle=Throttle(rate=0))
-    with pytest.raises(SettingsError, match=r"target.timeout must be 0s to 29s"):
+    with pytest.raises(SettingsError, match=r"target.timeout must be 0.05s to 29s"):
         api.route("GET /d", PrivateListener(link, LISTENER, timeout=timedelta(minutes=1)))
+
+
+def test_a_rest_api_may_have_the_same_name(stack: Stack, function: Function, rendered: Rendered) -> None:
+    gate = LambdaAuthorizer("gate", function)
+    rest, http = RestApi(stack, "shop", authorizer=gate), HttpApi(stack, "shop", authorizer=gate)
+    rest.route("GET /orders", function)
+    http.route("GET /orders", function)
+
+    made = rendered()
+    assert {"ShopStage", "ShopHttpStage", "ShopAccessLogGroup", "ShopHttpAccessLogGroup"} <= made.keys()
+    for permission, api in (
+        ("OrdersFromShopGetOrdersPermission", "${ShopRestApi}/live/GET/orders"),
+        ("OrdersFromShopHttpGetOrdersPermission", "${ShopHttpApi}/$default/GET/orders"),
+        ("OrdersFromShopGateAuthorizerPermission", "${ShopRestApi}/authorizers/${ShopGateAuthorizer}"),
+        ("OrdersFromShopGateHttpAuthorizerPermission", "${ShopHttpApi}/authorizers/${ShopGateHttpAuthorizer}"),
+    ):
+        assert made[permission]["Properties"]["SourceArn"]["Fn::Sub"].endswith(api)

@@ -79,6 +79,20 @@ def test_a_web_address_gets_the_request_and_sees_who_sends_it(stack: Stack, rend
     assert "SSL" not in json.dumps(made["ShopStage"]["Metadata"])
 
 
+@pytest.mark.parametrize("make", [lambda stack: send_message(Queue(stack, "mails")), lambda _stack: Mock()])
+def test_only_functions_do_without_the_certificate(
+    stack: Stack, function: Function, rendered: Rendered, make: Callable[[Stack], Any]
+) -> None:
+    api = RestApi(stack, "shop")
+    api.route("GET /orders", function)
+    assert "All integrations are Lambda proxies" in rendered_stage_metadata(api)
+
+    api.route("POST /orders", make(stack))
+
+    assert "All integrations are Lambda proxies" not in rendered_stage_metadata(api)
+    assert rendered()["ShopStage"]["Properties"]["ClientCertificateId"] == {"Ref": "ShopClientCertificate"}
+
+
 def rendered_stage_metadata(api: RestApi) -> str:
     return json.dumps(api.stage_resource.resource["Metadata"])
 
@@ -176,7 +190,10 @@ def test_a_mock_answers_by_itself_and_names_the_origin_back(stack: Stack, render
     ("target", "expected"),
     [
         (HttpUrl("http://old.example.com"), "target.url must be an https:// address, got 'http://old.example.com'"),
-        (HttpUrl("https://old.example.com", timeout=timedelta(minutes=1)), "target.timeout must be 0s to 29s, got 1m"),
+        (
+            HttpUrl("https://old.example.com", timeout=timedelta(minutes=1)),
+            "target.timeout must be 0.05s to 29s, got 1m",
+        ),
         (AwsService("dynamodb", "PutItem", "{}"), "target.grants must be at least one right"),
         (Mock(status=99), "target.status must be 200 to 599, got 99"),
     ],

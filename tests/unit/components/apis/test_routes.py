@@ -1,14 +1,15 @@
 import pytest
 
-from archlib import App, Stack
+from archlib import Stack
 from archlib.components.apis.rest_api import RestApi
 from archlib.components.apis.routes import Route, Routes, parse_route
+from archlib.core.values import encode
 from archlib.errors import SettingsError, WiringError
 
 
 @pytest.fixture
 def routes(stack: Stack) -> Routes:
-    return Routes(RestApi(stack, "shop"))
+    return Routes(RestApi(stack, "shop"), "live")
 
 
 @pytest.mark.parametrize(
@@ -21,11 +22,28 @@ def routes(stack: Stack) -> Routes:
         ("PUT /customers/{customerId}/orders", "PutCustomersByCustomerIdOrders", "PUT/customers/*/orders"),
     ],
 )
-def test_reads_a_route_and_names_it(text: str, name: str, invocation: str) -> None:
-    route = parse_route(text)
+def test_reads_a_route_and_names_it(routes: Routes, text: str, name: str, invocation: str) -> None:
+    route = routes.add(text)
 
-    assert route is not None
-    assert (str(route), route.id, route.invocation) == (text, name, invocation)
+    assert route == parse_route(text)
+    assert (str(route), routes.id(route), route.invocation) == (text, name, invocation)
+
+
+@pytest.mark.parametrize(
+    ("texts", "names"),
+    [
+        (["GET /a-b", "GET /a_b", "GET /a/b"], ["GetAB", "GetAB2", "GetAB3"]),
+        (["GET /a-b", "PUT /a_b", "PUT /a-b"], ["GetAB", "PutAB2", "PutAB"]),
+        (["GET /", "GET /root"], ["GetRoot", "GetRoot2"]),
+        (["GET /x/{a}", "GET /x/{a+}", "GET /x/by-a"], ["GetXByA", "GetXByA2", "GetXByA3"]),
+        (["GET /v2", "GET /v", "GET /V", "GET /v_"], ["GetV2", "GetV", "GetV3", "GetV4"]),
+    ],
+)
+def test_routes_that_read_alike_have_names_of_their_own(routes: Routes, texts: list[str], names: list[str]) -> None:
+    added = [routes.add(text) for text in texts]
+
+    assert [routes.id(route) for route in added] == names
+    assert [routes.id(route) for route in added] == names
 
 
 def test_knows_its_parameters() -> None:
@@ -67,9 +85,11 @@ def test_a_part_of_a_path_has_one_parameter_name(routes: Routes) -> None:
         routes.one_parameter_each(routes.add("GET /orders/{order}/notes"))
 
 
-def test_arns_are_of_known_routes_only(app: App, routes: Routes) -> None:
+def test_callers_may_call_known_routes_only(routes: Routes) -> None:
     routes.add("GET /orders")
 
-    assert len(routes.arns((), "live")) == len(routes.arns(("GET /orders",), "live")) == 1
+    for texts, end in (((), "*"), (("GET /orders",), "GET/orders")):
+        (grant,) = routes.for_invoking(texts, "https://x").grants
+        assert [encode(found)["Fn::Sub"].rpartition("/live/")[2] for found in grant.resources] == [end]
     with pytest.raises(WiringError, match="routes must be among GET /orders, got GET /other"):
-        routes.arns(("GET /other",), "live")
+        routes.for_invoking(("GET /other",), "https://x")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import os
 import zipfile
 from collections.abc import Callable, Mapping
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from archlib import Stack
-from archlib.components.functions.code import Code, pack, write_zip
+from archlib.components.functions.code import Code
 from archlib.components.functions.function import Function
 from archlib.errors import SettingsError
 
@@ -173,50 +172,6 @@ def test_takes_a_large_folder_that_packs_well(stack: Stack, tmp_path: Path) -> N
     Function(stack, "worker", code=Code(path=tmp_path))
 
 
-def test_the_hash_is_of_the_content_only(tmp_path: Path) -> None:
-    one, same, other = (folder(tmp_path / name, {"index.py": HANDLER}) for name in ("one", "same", "other"))
-    os.utime(same / "index.py", (0, 0))
-    (same / "__pycache__").mkdir()
-    (same / "__pycache__" / "index.pyc").write_bytes(b"compiled")
-    (other / "index.py").write_text(HANDLER + "\n")
-
-    assert pack(one).sha256 == pack(same).sha256 != pack(other).sha256
-    assert write_zip(one) == write_zip(same) != write_zip(other)
-
-
-@pytest.mark.parametrize("change", ["rename", "executable", "move"])
-def test_the_hash_sees_names_and_modes(tmp_path: Path, change: str) -> None:
-    path = folder(tmp_path, {"index.py": HANDLER})
-    before = pack(path).sha256
-    match change:
-        case "rename":
-            (path / "index.py").rename(path / "main.py")
-        case "executable":
-            (path / "index.py").chmod(0o755)
-        case "move":
-            (path / "app").mkdir()
-            (path / "index.py").rename(path / "app" / "index.py")
-
-    assert pack(path).sha256 != before
-
-
-def test_the_zip_holds_the_files_readable_for_lambda(tmp_path: Path) -> None:
-    path = folder(tmp_path, {"index.py": HANDLER, "app/tool.sh": "#!/bin/sh\n"})
-    (path / "index.py").chmod(0o600)
-    (path / "app" / "tool.sh").chmod(0o700)
-
-    with zipfile.ZipFile(io.BytesIO(write_zip(path))) as made:
-        modes = {entry.filename: entry.external_attr >> 16 for entry in made.infolist()}
-
-    assert modes == {"app/tool.sh": 0o755, "index.py": 0o644}
-
-
-def test_a_zip_is_uploaded_as_it_is(tmp_path: Path) -> None:
-    path = archive(tmp_path / "code.zip", {"index.py": HANDLER})
-
-    assert write_zip(path) == path.read_bytes()
-
-
 def test_refuses_files_that_lead_outside_the_folder(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("s", encoding="utf-8")
     folder = tmp_path / "src"
@@ -225,11 +180,3 @@ def test_refuses_files_that_lead_outside_the_folder(tmp_path: Path) -> None:
     (folder / "shadow").symlink_to(tmp_path / "secret.txt")
 
     assert "got 'shadow', which leads outside" in Code(path=folder).problem("index.handler", "python3.14")
-
-
-def test_leaves_local_secrets_out(tmp_path: Path) -> None:
-    (tmp_path / "index.py").write_text("def handler(event, context):\n    return 1\n", encoding="utf-8")
-    before = pack(tmp_path)
-    (tmp_path / ".env").write_text("KEY=value", encoding="utf-8")
-
-    assert pack(tmp_path) == before

@@ -9,14 +9,15 @@ import pytest
 
 from archlib import App, Stack
 from archlib.components.functions.code import Code
-from archlib.components.functions.file_system import FileSystemMount
 from archlib.components.functions.function import Function
 from archlib.components.functions.live import Live
+from archlib.components.functions.schedule import Schedule
 from archlib.components.messaging.queue import Queue
 from archlib.components.messaging.topic import Topic
 from archlib.core.values import Value, encode
 from archlib.errors import SettingsError, WiringError
 from archlib.wiring.binding import Binding
+from archlib.wiring.mount import FileSystemMount
 
 Rendered = Callable[[], dict[str, Any]]
 INLINE = Code(inline="def handler(event, context):\n    return event\n")
@@ -32,10 +33,17 @@ class Network:
         self.vpc_id: Value = "vpc-1"
         self.private_subnets = ("subnet-1", "subnet-2")
         self.isolated_subnets = ("subnet-3", "subnet-4")
+        self.public_subnets = ("subnet-5", "subnet-6")
         self._endpoints = endpoints
 
     def for_aws_apis(self) -> Binding | None:
         return Binding("endpoints", "calling AWS", ports=(443,), security_group="sg-1") if self._endpoints else None
+
+    def for_gateway(self, service: str) -> Binding:
+        return Binding(service, "calling AWS")
+
+    def for_internet(self) -> Binding:
+        return Binding("internet", "calling others")
 
 
 def rules(resource: dict[str, Any]) -> set[str]:
@@ -113,7 +121,8 @@ def test_may_only_write_its_log_and_its_traces(stack: Stack, rendered: Rendered)
         ({"file_system": FileSystemMount(ACCESS_POINT, FILE_SYSTEM, "/mnt/a/b")}, "path must be /mnt/ and a name"),
         ({"file_system": FileSystemMount(ACCESS_POINT, FILE_SYSTEM, "/mnt/")}, "path must be /mnt/ and a name"),
         ({"file_system": FileSystemMount(ACCESS_POINT, FILE_SYSTEM, "/mnt/" + "a" * 156)}, "160 characters in all"),
-        ({"environment": {"1ST": "x"}}, "environment must be named by letters, digits and _, got '1ST'"),
+        ({"environment": {"1ST": "x"}}, "letters, digits and _, the first a letter, got '1ST'; rename it"),
+        ({"environment": {"A": "x"}}, "environment must be named by two or more letters, digits and _, the first"),
     ],
 )
 def test_refuses_what_lambda_would(stack: Stack, settings: dict[str, Any], message: str) -> None:
@@ -271,6 +280,7 @@ def test_an_image_has_neither_handler_nor_runtime(stack: Stack, rendered: Render
     function = rendered()["WorkerFunction"]["Properties"]
     assert function["PackageType"] == "Image"
     assert {"Handler", "Runtime", "Layers"}.isdisjoint(function)
+    assert "AwsSolutions-L1" not in rules(rendered()["WorkerFunction"])
 
 
 def test_keeps_failures_only_when_something_invokes_it_asynchronously(stack: Stack, rendered: Rendered) -> None:
@@ -291,6 +301,26 @@ def test_keeps_failures_only_when_something_invokes_it_asynchronously(stack: Sta
     }
     assert rules(after["WorkerFunction"]) <= rules(before["WorkerFunction"])
     assert "sqs:SendMessage" in actions(after["WorkerFunctionPolicy"])
+
+
+def test_keeps_failures_of_what_starts_it_by_a_role(stack: Stack, rendered: Rendered) -> None:
+    planned, told = Function(stack, "planned", code=INLINE), Function(stack, "told", code=INLINE)
+
+    Schedule(stack, "nightly", target=planned, expression="rate(1 day)")
+    Function(stack, "worker", code=INLINE).on_async(success=told)
+
+    found = rendered()
+    for name in ("PlannedFunction", "ToldFunction"):
+        assert found[name]["Properties"]["DeadLetterConfig"]
+        assert "CKV_AWS_116" not in rules(found[name])
+
+
+def test_code_that_invokes_it_gets_the_answer(stack: Stack, rendered: Rendered) -> None:
+    worker = Function(stack, "worker", code=INLINE)
+
+    Function(stack, "caller", code=INLINE).connect(worker.for_invoking())
+
+    assert "CKV_AWS_116" in rules(rendered()["WorkerFunction"])
 
 
 def test_keeping_failures_leaves_other_metadata_alone(stack: Stack, rendered: Rendered) -> None:

@@ -74,9 +74,9 @@ def test_gradual_shifts_go_through_a_deployment_group(
         "ApplicationName": {"Ref": "WorkerDeployments"},
         "DeploymentGroupName": {"Ref": "WorkerDeploymentGroup"},
     }
-    (statement,) = found["WorkerDeploymentPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    assert "lambda:UpdateAlias" in statement["Action"]
-    assert "*" not in statement["Resource"]
+    statements = found["WorkerDeploymentPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert "lambda:UpdateAlias" in [action for statement in statements for action in statement["Action"]]
+    assert all("*" not in statement["Resource"] for statement in statements)
 
 
 def test_errors_of_the_alias_roll_back_and_are_told(stack: Stack, rendered: Rendered) -> None:
@@ -100,6 +100,16 @@ def test_errors_of_the_alias_roll_back_and_are_told(stack: Stack, rendered: Rend
         "Action": ["cloudwatch:DescribeAlarms"],
         "Resource": [{"Fn::GetAtt": ["WorkerLiveErrorsAlarm", "Arn"]}],
     } in statements
+
+
+def test_rolls_back_also_when_nobody_is_told(stack: Stack, rendered: Rendered) -> None:
+    Function(stack, "worker", code=INLINE, live=Live(shift="linear-10-percent-every-1-minute"))
+
+    found = rendered()
+    group = found["WorkerDeploymentGroup"]["Properties"]
+    assert group["AlarmConfiguration"]["Alarms"] == [{"Name": {"Ref": "WorkerLiveErrorsAlarm"}}]
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    assert "AlarmActions" not in found["WorkerLiveErrorsAlarm"]["Properties"]
 
 
 def test_without_a_shift_nobody_is_told(stack: Stack, rendered: Rendered) -> None:

@@ -102,6 +102,13 @@ def test_takes_the_settings_it_is_given(stack: Stack) -> None:
     assert json.loads(schedule["Target"]["Input"]) == {"a": [2], "b": 1}
 
 
+@pytest.mark.parametrize(("payload", "sent"), [(5, "5"), (True, "true"), ((1, 2), "[1, 2]")])
+def test_anything_else_is_sent_as_json(stack: Stack, payload: Any, sent: str) -> None:
+    Schedule(stack, "nightly", target=Queue(stack, "jobs"), expression="rate(1 day)", payload=payload)
+
+    assert target_of(stack.app)["Input"] == sent
+
+
 @pytest.mark.parametrize("payload", ["go", Ref("AWS::StackName")])
 def test_text_is_sent_as_it_is(stack: Stack, payload: Any) -> None:
     Schedule(stack, "nightly", target=Queue(stack, "jobs"), expression="rate(1 day)", payload=payload)
@@ -137,6 +144,17 @@ def test_a_stream_gets_a_partition_key_and_a_fifo_queue_a_group(stack: Stack) ->
         ({"window": timedelta(seconds=90)}, "window must be whole minutes, got 1m30s"),
         ({"retries": -1}, "retries must be 0 to 185, got -1"),
         ({"max_age": timedelta(days=2)}, "max_age must be 1m to 1d, got 2d"),
+        (
+            {"payload": timedelta(days=2)},
+            "payload must be text, or data that JSON has, got 2d; Object of type timedelta",
+        ),
+        (
+            {"payload": {"at": {1, 2}}},
+            "payload must be text, or data that JSON has, got {'at': {1, 2}}; Object of type",
+        ),
+        ({"payload": [float("nan")]}, "payload must be text, or data that JSON has, got [nan]; Out of range float"),
+        ({"payload": {"queue": Ref("Jobs")}}, "payload must be text, or data that JSON has, got {'queue': <"),
+        ({"payload": b"go"}, "payload must be text, or data that JSON has, got b'go'; Object of type bytes"),
     ],
 )
 def test_refuses(stack: Stack, settings: dict[str, Any], message: str) -> None:

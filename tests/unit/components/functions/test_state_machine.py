@@ -16,6 +16,7 @@ from archlib.components.functions.steps import Invoke, Parallel, Pass, Send
 from archlib.components.messaging.queue import Queue
 from archlib.errors import SettingsError, SourceError, WiringError
 from archlib.wiring.binding import Binding
+from archlib.wiring.permissions import action_name
 
 Rendered = Callable[[], dict[str, Any]]
 INLINE = Code(inline="def handler(event, context):\n    return event\n")
@@ -234,11 +235,13 @@ def test_callers_may_start_it(
     assert environment == {"FLOW_STATE_MACHINE": {"Ref": "FlowStateMachine"}}
 
 
-def test_services_need_a_role_to_start_it(stack: Stack) -> None:
-    machine = StateMachine(stack, "flow", definition=PLAIN)
+@pytest.mark.parametrize("express", [False, True])
+def test_services_need_a_role_to_start_it_and_never_wait(stack: Stack, express: bool) -> None:  # noqa: FBT001
+    machine = StateMachine(stack, "flow", definition=PLAIN, express=express)
 
     assert machine.admit("events", "arn:aws:events:x", label="Rule") is False
-    assert list(machine.start_grants()[0].actions) == ["states:StartExecution"]
+    actions = [action_name(action) for grant in machine.start_grants() for action in grant.actions]
+    assert [action for action in actions if action.startswith("states:")] == ["states:StartExecution"]
 
 
 def test_keeps_what_a_service_could_not_start(stack: Stack, rendered: Rendered) -> None:

@@ -61,6 +61,26 @@ def test_a_secret_is_read_at_deployment_only() -> None:
             },
         ),
         (
+            SocialProvider("google", "shop", TEXT),
+            *("Google", "Google"),
+            {"authorize_scopes": "openid email", "client_id": "shop", "client_secret": REFERENCE},
+        ),
+        (
+            SocialProvider("facebook", "shop", TEXT),
+            *("Facebook", "Facebook"),
+            {"authorize_scopes": "public_profile,email", "client_id": "shop", "client_secret": REFERENCE},
+        ),
+        (
+            SocialProvider("amazon", "shop", TEXT),
+            *("LoginWithAmazon", "LoginWithAmazon"),
+            {"authorize_scopes": "profile", "client_id": "shop", "client_secret": REFERENCE},
+        ),
+        (
+            SocialProvider("amazon", "shop", TEXT, scopes=("profile", "postal_code")),
+            *("LoginWithAmazon", "LoginWithAmazon"),
+            {"authorize_scopes": "profile postal_code", "client_id": "shop", "client_secret": REFERENCE},
+        ),
+        (
             APPLE,
             *("SignInWithApple", "SignInWithApple"),
             {
@@ -89,6 +109,10 @@ def test_says_what_cognito_wants_to_know(provider: IdentityProvider, name: str, 
         (OidcProvider("partner", "login.example.com", "shop", TEXT), "issuer must be an https:// address"),
         (OidcProvider("partner", "https://x.example.com", "a", TEXT, scopes=["email"]), "scopes must be openid and"),
         (SocialProvider("myspace", "a", TEXT), "name must be one of google, facebook"),  # type: ignore[arg-type]
+        (
+            SocialProvider("amazon", "a", TEXT, scopes=("profile", "email")),
+            "scopes must be profile, profile:user_id or postal_code for Amazon, got ['email']",
+        ),
         (SocialProvider("apple", "a", TEXT, more={"team_id": "T1"}), "more must be team_id and key_id for Apple"),
     ],
 )

@@ -53,6 +53,16 @@ def test_the_account_administers_it_and_nobody_hands_it_on(stack: Stack, rendere
     }
 
 
+def test_eks_hands_it_on_once_it_is_served(stack: Stack, rendered: Rendered) -> None:
+    Key(stack, "archive").serve("eks")
+
+    _, deny = rendered()["ArchiveKey"]["Properties"]["KeyPolicy"]["Statement"]
+    assert deny["Condition"] == {
+        "BoolIfExists": {"aws:PrincipalIsAWSService": "false", "kms:GrantIsForAWSResource": "false"},
+        "StringNotEquals": {"kms:ViaService": {"Fn::Sub": "eks.${AWS::Region}.amazonaws.com"}},
+    }
+
+
 def test_a_service_uses_it_for_this_account_once_it_is_served(stack: Stack, rendered: Rendered) -> None:
     key = Key(stack, "archive")
     assert statements(rendered(), "sns") == []
@@ -95,10 +105,17 @@ def test_no_service_uses_it_unconditionally(stack: Stack, rendered: Rendered) ->
 
 
 def test_an_app_has_one_key(app: App) -> None:
-    one, two = Key.of(app), Key.of(app)
+    one, two = Key.of(Stack(app, "data")), Key.of(Stack(app, "code"))
 
     assert one is two
     assert one.stack.name == "foundation"
+
+
+def test_a_region_of_its_own_has_a_key_of_its_own(app: App) -> None:
+    at_home, away = Key.of(Stack(app, "data")), Key.of(Stack(app, "edge", region="us-east-1"))
+
+    assert away is not at_home
+    assert (away.stack.name, away.stack.region) == ("foundation-us-east1", "us-east-1")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_is_encrypted_and_paid_by_use(stack: Stack) -> None:
 
 
 def test_takes_shards_retention_and_a_key(stack: Stack) -> None:
-    Stream(stack, "clicks", shards=4, retention=timedelta(days=365), key=Key.of(stack.app))
+    Stream(stack, "clicks", shards=4, retention=timedelta(days=365), key=Key.of(stack))
 
     stream = resources(stack.app)["ClicksStream"]["Properties"]
 
@@ -77,7 +77,7 @@ def test_gives_the_rights_to_write_and_to_read(stack: Stack) -> None:
 
 
 def test_a_key_of_the_account_comes_with_rights(stack: Stack) -> None:
-    stream = Stream(stack, "clicks", key=Key.of(stack.app))
+    stream = Stream(stack, "clicks", key=Key.of(stack))
     Role(stack, "writer", service="ecs-tasks").connect(stream.for_writing())
     Role(stack, "reader", service="ecs-tasks").connect(stream.for_reading())
     key = [{"Ref": "AppKeyArn"}]

@@ -293,3 +293,12 @@ def test_what_a_service_could_not_publish_waits_beside_the_topic(stack: Stack) -
 
     assert encode(found) == {"Fn::GetAtt": ["OrdersTopicDeadLetterQueue", "Arn"]}
     assert "OrdersTopicDeadLetterQueue" in resources(stack.app)
+
+
+def test_a_topic_of_one_region_uses_what_is_there(app: App) -> None:
+    Topic(Stack(app, "edge", region="us-east-1"), "orders")
+
+    found = {stack.region: stack.template["Resources"] for stack in app.assemble() if "foundation" in stack.name}
+
+    assert set(found) == {"us-east-1"}
+    assert {"AppUsEast1Key", "TopicTracingUsEast1Policy"} <= set(found["us-east-1"])

@@ -48,6 +48,13 @@ def test_tells_its_target_of_every_state(stack: Stack, topic: Topic, rendered: R
     }
 
 
+def test_needs_nobody_to_tell(stack: Stack, rendered: Rendered) -> None:
+    Alarm(stack, "broken", watch=ERRORS)
+
+    alarm = rendered()["BrokenAlarm"]["Properties"]
+    assert {"AlarmActions", "OKActions", "InsufficientDataActions"}.isdisjoint(alarm)
+
+
 def test_percentiles_are_extended_statistics(stack: Stack, topic: Topic, rendered: Rendered) -> None:
     Alarm(stack, "slow", watch=replace(ERRORS, statistic="p99"), notify=topic)
 

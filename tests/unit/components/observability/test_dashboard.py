@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -135,3 +136,12 @@ def test_refuses_more_widgets_than_cloudwatch_shows(app: App, stack: Stack) -> N
 
     with pytest.raises(SettingsError, match="must have at most 500 widgets, got 501"):
         app.assemble()
+
+
+def test_a_metric_of_one_region_is_shown_from_there(stack: Stack, rendered: Rendered) -> None:
+    there = replace(watch(), region="us-east-1")
+    Dashboard(stack, "main", tiers={"App": [Watchful(stack, there, watch())]})
+
+    regions = [each["properties"].get("region") for each in widgets(rendered())]
+
+    assert regions == [None, "us-east-1", "eu-west-1"]

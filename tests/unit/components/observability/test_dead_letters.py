@@ -5,7 +5,8 @@ import pytest
 from archlib import App, Stack
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
-from archlib.components.observability.dead_letters import DeadLetterQueue
+from archlib.components.messaging.topic import Topic
+from archlib.components.observability.dead_letters import DeadLetterQueue, DeadLetters
 from archlib.core.values import encode
 
 
@@ -73,3 +74,22 @@ def test_one_message_is_worth_an_alarm(stack: Stack) -> None:
 
     assert (watch.metric, watch.threshold) == ("ApproximateNumberOfMessagesVisible", 1)
     assert encode(watch.dimensions) == {"QueueName": {"Fn::GetAtt": ["JobsDeadLetterQueue", "QueueName"]}}
+
+
+def test_a_component_gets_its_queue_with_the_first_that_needs_one(stack: Stack) -> None:
+    letters = DeadLetters(Topic(stack, "orders"))
+    before = resources(stack.app)
+    assert letters.watches() == ()
+
+    arns = [letters.admit(service, f"arn:aws:{service}") for service in ("events", "sns")]
+
+    made = resources(stack.app)
+    assert made.keys() - before.keys() == {"OrdersTopicDeadLetterQueue", "OrdersTopicDeadLetterQueuePolicy"}
+    assert encode(arns) == [{"Fn::GetAtt": ["OrdersTopicDeadLetterQueue", "Arn"]}] * 2
+    statements = made["OrdersTopicDeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert [statement["Principal"] for statement in statements[1:]] == [
+        {"Service": "events.amazonaws.com"},
+        {"Service": "sns.amazonaws.com"},
+    ]
+    assert [watch.name for watch in letters.watches()] == ["dead-letters"]
+    assert letters.queue() is letters.queue()
