@@ -49,7 +49,7 @@ def test_only_the_command_line_draws_asks_and_exits() -> None:
     streams = ("print", "input", "exit", "sys.exit", "sys.stdout.write", "sys.stderr.write")
 
     assert using("click", "rich", *streams, outside="cli") == {}
-    assert "cli/main.py" in using("click", "sys.exit"), "there is something to find"
+    assert {"cli/commands.py", "cli/main.py"} <= set(using("click", "sys.exit")), "there is something to find"
 
 
 def test_only_the_checks_know_cfn_lint() -> None:

@@ -87,13 +87,17 @@ def test_suppresses_only_what_the_closed_list_allows(factory: Factory) -> None:
 
     for stack in stacks:
         for name, resource in stack.template["Resources"].items():
-            for reason in re.findall(
-                r'"(?:reason|comment)": "((?:[^"\\]|\\.)*)"', json.dumps(resource.get("Metadata", {}))
-            ):
+            for reason in suppressed(resource):
                 row = reasons[json.loads(f'"{reason}"')]
                 assert resource["Type"] in row["types"], (name, row["key"])
                 for path, values in row.get("only_if", {}).items():
                     assert value_at(resource.get("Properties", {}), path) in values, (name, row["key"], path)
+
+
+def suppressed(resource: Any) -> list[str]:
+    """Return the reasons of what is suppressed on ``resource``."""
+    text = json.dumps(resource.get("Metadata", {}))
+    return re.findall(r'"(?:reason|comment)": "((?:[^"\\]|\\.)*)"', text)
 
 
 def value_at(node: Any, path: str) -> Any:
@@ -155,4 +159,14 @@ def test_the_docstring_is_the_manual(kind: type[Component]) -> None:
 def test_every_component_has_a_factory() -> None:
     made = {type(build(parameter.values[0])[0]) for parameter in all_factories()}
 
+    assert len(KINDS) > 20
     assert {kind.__name__ for kind in KINDS} - {kind.__name__ for kind in made} == set()
+
+
+def test_there_are_rights_stars_and_suppressions_to_look_at() -> None:
+    stacks = [stack for parameter in all_factories() for stack in build(parameter.values[0])[1]]
+    rights = [statement for stack in stacks for _, statement in statements(stack)]
+
+    assert len(rights) > 20
+    assert any("*" in statement["Resource"] for statement in rights)
+    assert any(suppressed(resource) for stack in stacks for resource in stack.template["Resources"].values())

@@ -38,6 +38,7 @@ def real() -> dict[str, Any]:
     for file in sorted((ROOT / "blueprints").glob("*.yaml")):
         for stack in load(file, environment="prod", layout="single").assemble():
             found |= {f"{file.stem.replace('-', '')}{name}": node for name, node in stack.template["Resources"].items()}
+    assert len({node["Type"] for node in found.values()}) > 20, "the rules have something to look at"
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -21,6 +22,7 @@ from archlib.cli.main import main
 
 HERE = "<- here"
 CODE = "{inline: 'def handler(event, context): ...'}"
+IMAGE = "'111122223333.dkr.ecr.eu-west-1.amazonaws.com/hello:v1'"
 HEAD = "blueprint: serverless\napp: shop\n"
 JOBS = f"{HEAD}settings: {{queues: {{jobs: {{delay: 3s}}}}}}\n"
 IMPORTS = """\
@@ -70,7 +72,10 @@ class Case:
 def listed() -> Iterator[Case]:
     for row in yaml.safe_load(Path(__file__).with_name("bad_input.yaml").read_text(encoding="utf-8")):
         settings, file = row.pop("settings", None), row.pop("file", None)
-        text = file if settings is None else f"{HEAD}settings:\n{indent(settings.replace('CODE', CODE), '  ')}"
+        head = HEAD.replace("serverless", row.pop("blueprint", "serverless"))
+        for word, stands_for in (("CODE", CODE), ("IMAGE", IMAGE)):
+            settings = settings and re.sub(rf"\b{word}\b", stands_for, settings)
+        text = file if settings is None else f"{head}settings:\n{indent(settings, '  ')}"
         yield Case(text=text, **row)
 
 
@@ -133,6 +138,13 @@ CASES = (
         ["code path must be at most 50 MB zipped, got 51 MB; use layers or an image"],
         others={"code.zip": large_zip},
     ),
+    Case(
+        "more routes than a load balancer has rules",
+        f"{HEAD.replace('serverless', 'microservices')}settings:\n  entry: cloudfront\n  services:\n    hello:\n"
+        f"      image: {IMAGE}\n      routes:\n"
+        + "".join(f"      - /{number}/*{f'  # {HERE}' if number > 100 else ''}\n" for number in range(1, 103)),
+        ["load balancer 'public': there must be at most 100 routes, got more; make another load balancer"],
+    ),
     Case("an alias bomb", bomb(), ["at most 100,000 values once aliases are expanded; use fewer aliases"], line=1),
     Case("brackets without end", f"app: {'[' * 5000}{']' * 5000}", ["must be YAML", "nesting depth"], line=1),
     Case("not UTF-8", b"blueprint: serverless\napp: sh\xf6p\n", ["must be UTF-8, got byte 0xf6; save it"], line=2),
@@ -154,23 +166,52 @@ CASES = (
     Case(
         "--set into a scalar",
         JOBS,
-        ["--set 'queues.jobs.delay.more=3': 'more' is inside a value, not a mapping; shorten the path"],
+        ["--set queues.jobs.delay.more=3: 'more' is inside a value, not a mapping; shorten the path"],
         ["--set", "queues.jobs.delay.more=3"],
         code=2,
     ),
     Case(
         "--set of an unknown key",
         JOBS,
-        ["settings.queues.jobs.dely: unknown key 'dely'; did you mean 'delay'?"],
+        ["error: --set queues.jobs.dely=3s: settings.queues.jobs.dely: unknown key 'dely'; did you mean 'delay'?"],
         ["--set", "queues.jobs.dely=3s"],
-        line=3,
     ),
     Case(
         "--set of a wrong type",
         JOBS,
-        ["max_receives: must be a whole number, got 'many'"],
+        ["error: --set queues.jobs.max_receives=many: settings.queues.jobs.max_receives: must be a whole number, got"],
         ["--set", "queues.jobs.max_receives=many"],
-        line=3,
+    ),
+    Case(
+        "--set out of range",
+        JOBS,
+        ["error: --set queues.jobs.delay=16m: queue 'jobs': delay must be 0s to 15m, got 16m"],
+        ["--set", "queues.jobs.delay=16m"],
+    ),
+    Case(
+        "--set of nothing",
+        JOBS,
+        ["error: --set queues.jobs.delay=: value must be given, got nothing; write 'queues.jobs.delay=\"\"' for"],
+        ["--set", "queues.jobs.delay="],
+        code=2,
+    ),
+    Case(
+        "--set of null where something must be",
+        JOBS,
+        ["settings.queues.jobs.delay: must be a duration such as 30s, 5m, 12h or 4d, got nothing"],
+        ["--set", "queues.jobs.delay=null"],
+    ),
+    Case(
+        "--set that starts something and leaves out the rest",
+        JOBS,
+        ["error: --set functions.api.memory_mib=512: settings.functions.api.code: must be set; add 'code'"],
+        ["--set", "functions.api.memory_mib=512"],
+    ),
+    Case(
+        "--set under a mistake of the file",
+        f"{HEAD}settings:\n  queues:\n    jobs: {{delay: 16m}}  # {HERE}\n",
+        ["queue 'jobs': delay must be 0s to 15m, got 16m"],
+        ["--set", "queues.jobs.visibility=3m"],
     ),
     Case(
         "--set for a Python file",
@@ -189,7 +230,17 @@ CASES = (
         code=2,
         line=1,
     ),
-    Case("--env that is no name", JOBS, ["environment 'Prod': name must be kebab-case"], ["--env", "Prod"], line=1),
+    Case("--env that is no name", JOBS, ["error: --env: environment 'Prod': name must be kebab-case"], ["-e", "Prod"]),
+    Case("--env of nothing", JOBS, ["error: --env: environment '': name must be kebab-case"], ["--env", ""]),
+    Case(
+        "--env of nothing for a Python file",
+        PYTHON,
+        ["environment must be 'dev', the only one this file makes, got ''"],
+        ["--env", ""],
+        name="app.py",
+        code=2,
+        line=1,
+    ),
     Case("unknown --layout", JOBS, ["'flat' is not one of 'layered', 'single'"], ["--layout", "flat"], code=2),
     Case("unknown --format", JOBS, ["'xml' is not one of 'yaml', 'json'"], ["--format", "xml"], code=2),
     Case("unknown option", JOBS, ["No such option '--lay'", "--layout"], ["--lay"], code=2),
@@ -201,6 +252,13 @@ CASES = (
         ["--region", "eu-wset-1"],
         code=2,
         lint=True,
+    ),
+    Case(
+        "unknown region without checks",
+        JOBS,
+        ["region must be one that CloudFormation is in, got 'nowhere'; name one such as eu-west-1"],
+        ["--region", "nowhere"],
+        code=2,
     ),
     Case(
         "an output folder that is a file",
@@ -237,6 +295,11 @@ CASES = (
     python("an app of a wrong type", "app = 'shop'\n", ["must define app = App(...)", "got str"], line=1),
     python("a function that returns no app", "def app(environment): ...\n", ["returns one, got NoneType"], line=1),
     python("Python that exits", f"import sys\nsys.exit(0)  # {HERE}\n", ["must define app and return, got an exit"]),
+    python(
+        "Python that fails beyond exceptions",
+        f"class Own(BaseException): ...\n\nraise Own('x')  # {HERE}\n",
+        ["failed: Own: x"],
+    ),
     python("an app without anything", f"{IMPORTS}app = App('shop')\n", ["must be at least one resource, got none"]),
     python("a name in Python", f"{IMPORTS}app = App('My Shop')  # {HERE}\n", ["write 'my-shop'"]),
     python(

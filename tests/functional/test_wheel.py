@@ -84,7 +84,7 @@ def test_the_wheel_says_what_it_needs_and_how_it_may_be_used(wheel: Path) -> Non
     assert license_text == (ROOT / "LICENSE").read_text()
     assert "archlib = archlib.cli.main:main" in scripts
     assert {row.split(">")[0] for row in needed if "extra" not in row} == {
-        *("awacs", "cfn-lint", "click", "pydantic", "pyyaml", "rich", "troposphere"),
+        *("awacs", "cfn-lint", "click", "jinja2", "pydantic", "pyyaml", "rich", "troposphere"),
     }
     assert [row for row in needed if row.startswith("boto3")] == ["boto3>=1.43; extra == 'deploy'"]
 

@@ -29,6 +29,8 @@ from archlib.units import format_duration, parse_duration
 
 
 def _duration(value: Any) -> Any:
+    if value is None:
+        raise ValueError("must be a duration such as 30s, 5m, 12h or 4d")
     # pydantic takes a number for seconds, but nobody who reads it can tell the unit.
     return value if isinstance(value, timedelta) else parse_duration(str(value))
 
@@ -91,8 +93,9 @@ def _texts(kind: type[Settings]) -> dict[str, str]:
 class Blueprint:
     """Base of blueprints: build components into ``app`` from ``settings``.
 
-    Subclasses set :attr:`name`, :attr:`Settings` and :attr:`starter` (the settings that ``archlib init`` writes), and
-    build in ``__init__``; their parts are attributes.
+    Subclasses set :attr:`name`, :attr:`Settings`, :attr:`starter` (the settings that ``archlib init`` writes) and
+    :attr:`examples` (those it writes as comments, where the defaults are not enough), and build in ``__init__``; their
+    parts are attributes.
 
     Args:
         app: the app the components go into.
@@ -103,6 +106,7 @@ class Blueprint:
     name: ClassVar[str]
     Settings: ClassVar[type[Settings]]
     starter: ClassVar[Mapping[str, Any]] = {}
+    examples: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, app: App, settings: Any, *, source: Source | None = None) -> None:
         self.app = app
@@ -122,6 +126,14 @@ class Blueprint:
                 exact = problem.origin not in {None, origin}
                 at_field = self.source.origin(*path, *problem.field.split("."))
                 self._problems.append(Problem(problem.message, problem.origin if exact else at_field))
+
+    @contextmanager
+    def about(self, field: str) -> Iterator[None]:
+        """Say of which setting the errors are, inside what :meth:`at` collects."""
+        try:
+            yield
+        except ArchlibError as error:
+            raise type(error)([problem._replace(field=problem.field or field) for problem in error.problems]) from None
 
     def settle(self) -> None:
         """Raise everything that was collected since the last time, at once.

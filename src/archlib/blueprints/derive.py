@@ -28,6 +28,8 @@ _GIVEN = frozenset({"self", "stack", "name", "key"})
 _ENTRY = re.compile(r"^(\w+): ")
 _ROLE = re.compile(r":\w+:`~?(?:[\w.]+\.)?([^`]+)`")
 _PLAIN = (str, int, float, bool)
+_WORDS = {"None": "null", "True": "true", "False": "false"}
+_PYTHON = re.compile(rf"\b({'|'.join(_WORDS)})\b")
 
 
 class Derived(Settings):
@@ -92,11 +94,16 @@ def _model(name: str, doc: str, fields: Mapping[str, tuple[Any, Any]], described
         shown: Any = {"default": format_duration(default)} if isinstance(default, timedelta) else None
         definitions[field] = (
             _convert(annotation),
-            Field(given, description=described.get(field), json_schema_extra=shown),
+            Field(given, description=_in_yaml(described.get(field)), json_schema_extra=shown),
         )
     model = create_model(name, __base__=Derived, __doc__=doc, **definitions)
     model.takes = tuple(fields)
     return model
+
+
+def _in_yaml(text: str | None) -> str | None:
+    """Return a docstring's ``text`` as a sentence for those who write YAML."""
+    return text and _PYTHON.sub(lambda word: _WORDS[word[0]], text[0].upper() + text[1:])
 
 
 def _convert(annotation: Any) -> Any:

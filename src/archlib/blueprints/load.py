@@ -19,13 +19,12 @@ from archlib.core.app import App, Layout, Links
 from archlib.core.assembly import nearest
 from archlib.core.naming import check_name
 from archlib.core.origin import Origin, at
-from archlib.core.source import Source, parse_yaml, read_text, read_yaml
+from archlib.core.source import Path_, Source, parse_yaml, read_text, read_yaml
 from archlib.core.stack import Removal
 from archlib.core.tags import check_tags
 from archlib.errors import ArchlibError, Problem, SettingsError, SourceError, UsageError
 
 M = TypeVar("M", bound=BaseModel)
-Path_ = tuple[str | int, ...]
 _WORDS = {
     "bool": "true or false",
     "date": "a date such as 2030-01-31",
@@ -138,16 +137,16 @@ def _from_yaml(path: Path, environment: str | None, sets: Sequence[str]) -> App:
     record(path if document.blueprint in BUILT_IN else None)
     kind = _blueprint(document.blueprint, source)
     chosen = _environment(document, environment, source)
-    for what, name in (("app", document.app), ("environment", chosen)):
-        with at(source.origin(what)):
+    asked = None if environment is None else Origin("--env", 0)
+    for what, name, origin in (("app", document.app, None), ("environment", chosen, asked)):
+        with at(origin or source.origin(what)):
             check_name(name, what)
     for key, value in document.tags.items():
         with at(source.origin("tags", key)):
             check_tags({key: value})
     merged = _merge(document.settings, document.environments.get(chosen, {}))
-    for text in sets:
-        _set(merged, text)
-    settings_source = source.under(("environments", chosen), ("settings",))
+    applied = [_set(merged, text) for text in sets]
+    settings_source = source.under(("environments", chosen), ("settings",), changes=applied)
     settings = validate(kind.Settings, merged, settings_source, context={"folder": source.folder})
     with at(source.origin("app")):
         app = App(
@@ -178,7 +177,7 @@ def _blueprint(name: str, source: Source) -> Any:
 
 
 def _environment(document: Document, asked: str | None, source: Source) -> str:
-    chosen = asked or document.environment
+    chosen = document.environment if asked is None else asked
     if document.environments and chosen not in document.environments:
         known = ", ".join(document.environments)
         message = f"environment must be one of {known}, got {chosen!r}{nearest(chosen, document.environments)}"
@@ -194,28 +193,36 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _set(settings: dict[str, Any], text: str) -> None:
+def _set(settings: dict[str, Any], text: str) -> tuple[Path_, Origin]:
+    """Change ``settings`` as ``text`` says, and return what changed and the place that says so."""
     path, separator, value = text.partition("=")
     if not separator or not path:
         raise UsageError(f"--set must be path=value, got {text!r}; for example functions.api.memory_mib=512")
-    *parents, last = path.split(".")
+    origin = Origin(f"--set {text}", 0)
+    if not value.strip():
+        message = f"value must be given, got nothing; write '{path}=\"\"' for empty text, or {path}=null for none"
+        raise UsageError(Problem(message, origin))
+    changed: list[str | int] = []
     node: Any = settings
+    *parents, last = path.split(".")
     for key in parents:
-        if isinstance(node, list) and key.isdigit() and int(key) < len(node):
-            node = node[int(key)]
-            continue
-        if not isinstance(node, dict):
-            raise UsageError(f"--set {text!r}: {key!r} is inside a value, not a mapping; shorten the path")
-        # The mappings of the file are shared with other environments, so each is copied before it changes.
-        node[key] = dict(node[key]) if isinstance(node.get(key), dict) else node.get(key) or {}
-        node = node[key]
-    parsed = parse_yaml(value)
-    if isinstance(node, list) and last.isdigit() and int(last) < len(node):
-        node[int(last)] = parsed
-    elif isinstance(node, dict):
-        node[last] = parsed
-    else:
-        raise UsageError(f"--set {text!r}: {last!r} is inside a value, not a mapping; shorten the path")
+        changed.append(_step(node, key, origin))
+        if isinstance(node, dict) and node.get(key) is None:
+            node[key] = {}
+        node = node[changed[-1]]
+    changed.append(_step(node, last, origin))
+    node[changed[-1]] = parse_yaml(value)
+    return tuple(changed), origin
+
+
+def _step(node: Any, key: str, origin: Origin) -> str | int:
+    """Return ``key`` as ``node`` takes it: a number in a list."""
+    if isinstance(node, list) and key.isdigit() and int(key) < len(node):
+        return int(key)
+    if not isinstance(node, dict):
+        message = f"{key!r} is inside a value, not a mapping; shorten the path"
+        raise UsageError(Problem(message, origin))
+    return key
 
 
 def validate(
@@ -341,7 +348,11 @@ def _from_python(path: Path, environment: str | None, sets: Sequence[str]) -> Ap
     sys.path.insert(0, str(path.resolve().parent))
     try:
         found = runpy.run_path(file, run_name="archlib_app").get("app")
-        made = found(environment or "dev") if callable(found) and not isinstance(found, App) else found
+        made = (
+            found("dev" if environment is None else environment)
+            if callable(found) and not isinstance(found, App)
+            else found
+        )
     except ArchlibError:
         raise
     except SyntaxError as error:
@@ -351,7 +362,9 @@ def _from_python(path: Path, environment: str | None, sets: Sequence[str]) -> Ap
     except SystemExit as error:
         message = f"must define app and return, got an exit with {error.code!r}; remove it"
         raise SourceError(Problem(message, _last_line(error, file))) from None
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise SourceError(Problem(f"failed: {type(error).__name__}: {error}", _last_line(error, file))) from error
     finally:
         sys.path.remove(str(path.resolve().parent))
@@ -360,7 +373,7 @@ def _from_python(path: Path, environment: str | None, sets: Sequence[str]) -> Ap
             f"must define app = App(...), or a function app(environment) that returns one, got {type(made).__name__}"
         )
         raise SourceError(Problem(message, Origin(file, 1)))
-    if environment and made.environment != environment:
+    if environment is not None and made.environment != environment:
         message = f"environment must be {made.environment!r}, the only one this file makes, got {environment!r}"
         raise UsageError(Problem(f"{message}; define a function app(environment) instead", Origin(file, 1)))
     return made
@@ -375,18 +388,18 @@ def _last_line(error: BaseException, file: str) -> Origin:
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of blueprint files, for editors."""
     document = Document.model_json_schema()
-    definitions = document.pop("$defs", {})
-    cases = []
-    for name in sorted(names()):
-        settings = blueprint(name).Settings.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
-        definitions.update({f"{name}.{key}": value for key, value in settings.pop("$defs", {}).items()})
-        definitions[name] = settings
-        cases.append(
-            {
-                "if": {"properties": {"blueprint": {"const": name}}},
-                "then": {"properties": {"settings": {"$ref": f"#/$defs/{name}"}}},
-            }
-        )
+    known = {name: blueprint(name).Settings for name in sorted(names())}
+    from pydantic.json_schema import models_json_schema  # noqa: PLC0415  (only the schema needs it)
+
+    roots, shared = models_json_schema([(settings, "validation") for settings in known.values()])
+    definitions = {**document.pop("$defs", {}), **shared["$defs"]}
+    cases = [
+        {
+            "if": {"properties": {"blueprint": {"const": name}}},
+            "then": {"properties": {"settings": roots[settings, "validation"]}},
+        }
+        for name, settings in known.items()
+    ]
     document["properties"]["blueprint"]["enum"] = sorted(names())
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

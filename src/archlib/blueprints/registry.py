@@ -17,6 +17,15 @@ GROUP = "archlib.blueprints"
 """Entry-point group by which other packages add blueprints."""
 
 BUILT_IN = {
+    "multi-tier": (
+        "archlib.blueprints.multi_tier:MultiTier",
+        "presentation, application and data tiers, and all that serverless has",
+    ),
+    "microservices": (
+        "archlib.blueprints.microservices:Microservices",
+        "services in containers behind one entry, and all that serverless has",
+    ),
+    "static-site": ("archlib.blueprints.static_site:StaticSite", "a website of files, delivered by CloudFront"),
     "serverless": ("archlib.blueprints.serverless:Serverless", "APIs, functions, data, messaging and their monitoring"),
 }
 

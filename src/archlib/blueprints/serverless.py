@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Any, ClassVar
 
-from archlib.blueprints.base import Blueprint, Settings
-from archlib.blueprints.serverless_settings import (
-    AuthorizerSettings,
-    HttpApiSettings,
-    HttpRouteSettings,
-    RestApiSettings,
-    RestRouteSettings,
-    ServerlessSettings,
-    Uses,
-)
-from archlib.components.apis.authorizers import CognitoAuthorizer, JwtAuthorizer, LambdaAuthorizer
+from archlib.blueprints.base import Blueprint
+from archlib.blueprints.serverless_apis import http_api, rest_api
+from archlib.blueprints.serverless_settings import ServerlessSettings, Uses, only_one
 from archlib.components.apis.http_api import HttpApi
-from archlib.components.apis.integrations import HttpUrl, send_message, start_execution
 from archlib.components.apis.rest_api import RestApi
+from archlib.components.caching.cache import Cache
 from archlib.components.data.database import Database
+from archlib.components.data.search import Search
 from archlib.components.data.table import Table
 from archlib.components.edge.firewall import Firewall
 from archlib.components.functions.function import Function
@@ -42,30 +37,35 @@ from archlib.components.messaging.rule import DEFAULT_BUS, Rule
 from archlib.components.messaging.stream import Stream
 from archlib.components.messaging.topic import Topic
 from archlib.components.network.vpc import Vpc
+from archlib.components.observability.access_logs import AccessLogs
 from archlib.components.observability.alarm import Alarm
 from archlib.components.observability.dashboard import Dashboard
 from archlib.components.observability.tracing import Tracing
-from archlib.components.storage.access_logs import AccessLogs
 from archlib.components.storage.bucket import Bucket
+from archlib.components.storage.file_system import FileSystem
 from archlib.core.app import App
 from archlib.core.assembly import nearest
+from archlib.core.naming import in_region
 from archlib.core.source import Source
 from archlib.core.stack import Stack
 from archlib.core.values import Value
 from archlib.errors import WiringError
 from archlib.wiring.binding import Binding
+from archlib.wiring.mount import FileSystemMount
+from archlib.wiring.watch import Watched
 
 __all__ = ["Serverless", "ServerlessSettings"]
 
 # What each verb means for each kind of component: the method that returns the binding.
-_VERBS: dict[str, dict[str, str]] = {
+VERBS: dict[str, dict[str, str]] = {
     "reads": {
         "tables": "for_reading",
         "buckets": "for_reading",
         "parameters": "for_reading",
         "secrets": "for_reading",
+        "search_domains": "for_searching",
     },
-    "writes": {"tables": "for_writing", "buckets": "for_writing"},
+    "writes": {"tables": "for_writing", "buckets": "for_writing", "search_domains": "for_indexing"},
     "sends_to": {
         "queues": "for_sending",
         "topics": "for_publishing",
@@ -75,10 +75,11 @@ _VERBS: dict[str, dict[str, str]] = {
     },
     "starts": {"state_machines": "for_starting"},
     "invokes": {"functions": "for_invoking"},
-    "connects_to": {"databases": "for_connecting"},
+    "connects_to": {"databases": "for_connecting", "caches": "for_connecting"},
+    "calls": {"services": "for_calling"},
 }
 # The AWS service that code calls to use each kind of component.
-_SERVICES = {
+SERVICES = {
     "tables": "dynamodb",
     "buckets": "s3",
     "parameters": "ssm",
@@ -91,6 +92,7 @@ _SERVICES = {
     "state_machines": "states",
     "functions": "lambda",
     "databases": "secretsmanager",
+    "caches": "secretsmanager",
 }
 _GATEWAYS = frozenset({"dynamodb", "s3"})
 _TARGETS = ("functions", "queues", "topics", "state_machines", "streams", "buses")
@@ -100,8 +102,9 @@ _TIERS = {
     "APIs": ("rest_apis", "http_apis", "firewalls"),
     "Functions": ("functions", "state_machines", "schedules"),
     "Messaging": ("queues", "topics", "buses", "rules", "streams", "deliveries"),
-    "Data": ("tables", "buckets", "databases"),
+    "Data": ("tables", "databases", "caches", "search_domains", "file_systems"),
 }
+_FILES = "arn:aws:elasticfilesystem:eu-west-1:111122223333"
 _HELLO = "def handler(event, context):\n    return {'statusCode': 200, 'body': 'hello'}\n"
 
 
@@ -113,6 +116,7 @@ class Serverless(Blueprint):
         foundation   the key
         network      the VPC, if something needs one
         data         what holds state: tables, buckets and their access logs, databases, queues, topics, user pools ...
+                     and the topic that alarms tell
         app          what runs: functions, state machines, APIs, rules, schedules, the firewall
         monitoring   alarms and the dashboard
 
@@ -120,10 +124,11 @@ class Serverless(Blueprint):
         data, code, monitoring: the stacks, to add more to.
         network: the :class:`Vpc`, or None.
         clients: ids of the applications of each user pool.
-        tables, buckets, databases, queues, topics, buses, rules, streams, deliveries, user_pools, secrets,
-            parameters, functions, state_machines, schedules, rest_apis, http_apis, firewalls: the components by name.
+        tables, buckets, databases, caches, search_domains, file_systems, queues, topics, buses, rules, streams,
+            deliveries, user_pools, secrets, parameters, functions, state_machines, schedules, rest_apis, http_apis,
+            firewalls: the components by name.
         alarms: the alarms; ``alarm_topic`` is where they tell.
-        dashboard: the :class:`Dashboard`, or None.
+        dashboards: the dashboards, one for each region.
     """
 
     name: ClassVar[str] = "serverless"
@@ -131,46 +136,117 @@ class Serverless(Blueprint):
     starter: ClassVar[Mapping[str, Any]] = {
         "functions": {"hello": {"code": {"inline": _HELLO}, "reads": ["greetings"]}},
         "http_apis": {"public": {"routes": {"GET /hello": "hello"}}},
-        "tables": {"greetings": {"partition_key": "language"}},
+        "tables": {"greetings": {"partition_key": "language", "stream": "NEW_AND_OLD_IMAGES"}},
+        "buckets": {"files": {"old_version_days": 30}},
+    }
+    examples: ClassVar[Mapping[str, Any]] = {
+        "functions": {
+            "hello": {
+                "file_system": {
+                    "access_point_arn": f"{_FILES}:access-point/fsap-0123456789abcdef0",
+                    "file_system_arn": f"{_FILES}:file-system/fs-0123456789abcdef0",
+                },
+                "consumes": {"greetings": {}},
+            },
+        },
+        "rest_apis": {"my-rest-api": {"routes": {"GET /hello": {"function": "hello"}}}},
+        "rules": {"my-rule": {"pattern": {"source": ["shop.orders"]}, "targets": ["hello"]}},
+        "deliveries": {"my-delivery": {"bucket": "files"}},
+        "state_machines": {
+            "my-state-machine": {"definition": {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}}
+        },
+        "schedules": {"my-schedule": {"expression": "rate(1 day)", "target": "hello"}},
+        "parameters": {"my-parameter": {"value": "blue"}},
     }
 
     def __init__(self, app: App, settings: ServerlessSettings, *, source: Source | None = None) -> None:
         super().__init__(app, settings, source=source)
         self.settings: ServerlessSettings = settings
-        needs_network = settings.network or settings.databases or any(map(_in_network, settings.functions.values()))
-        self.network = self._network() if needs_network else None
+        self.choose()
+        self.settle()
+        # Whatever is inside one makes it needed.
+        self.network: Any = self._network() if self.needs_network else None
         self.data = app.stack("data", description=f"What {app.name} ({app.environment}) keeps")
         self.code = app.stack("app", description=f"What {app.name} ({app.environment}) runs")
         self.monitoring = app.stack("monitoring", description=f"Alarms and dashboard of {app.name} ({app.environment})")
+        self.keep()
+        self.run()
+        self.settle()
+        self.wire()
+        self.settle()
+        self.observe()
+        self.settle()
 
-        if settings.buckets:
+    def choose(self) -> None:
+        """Refuse settings that contradict each other, before anything is made of them."""
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether something has to be inside a network."""
+        chosen = self.settings
+        kinds = (chosen.databases, chosen.caches, chosen.search_domains, chosen.file_systems)
+        return bool(chosen.network or any(kinds) or any(True for _ in self.inside()))
+
+    def inside(self) -> Iterator[tuple[tuple[str, str], Any]]:
+        """Yield the place in the settings, and the settings there, of all code that runs in the network."""
+        for name, function in self.settings.functions.items():
+            if in_network(function):
+                yield ("functions", name), function
+
+    def network_defaults(self) -> dict[str, Any]:
+        """Return what the network has unless its settings say otherwise."""
+        return {}
+
+    def endpoints(self) -> set[str]:
+        """Return the services that the code in the network calls through interface endpoints."""
+        services = {service for _, chosen in self.inside() for service in self._called(chosen)}
+        return services - _GATEWAYS
+
+    @property
+    def something_to_watch(self) -> bool:
+        """Whether there is something that alarms can tell of."""
+        return any(getattr(self.settings, kind) for kinds in _TIERS.values() for kind in kinds)
+
+    def keep(self) -> None:
+        """Make what holds state."""
+        if self.settings.buckets:
             # Scanners accept a log bucket only beside a bucket that logs to it.
-            AccessLogs.of(app, stack=self.data)
-        self.tables: dict[str, Table] = self._each("tables", Table, self.data)
-        self.buckets: dict[str, Bucket] = self._each("buckets", Bucket, self.data)
-        self.queues: dict[str, Queue] = self._each("queues", Queue, self.data)
-        self.topics: dict[str, Topic] = self._each("topics", Topic, self.data)
-        self.buses: dict[str, Bus] = self._each("buses", Bus, self.data)
-        self.streams: dict[str, Stream] = self._each("streams", Stream, self.data)
-        self.secrets: dict[str, Secret] = self._each("secrets", Secret, self.data)
-        self.parameters: dict[str, Parameter] = self._each("parameters", Parameter, self.data)
-        self.user_pools: dict[str, UserPool] = self._each("user_pools", UserPool, self.data)
+            AccessLogs.of(self.app, stack=self.data)
+        self.tables: dict[str, Table] = self.each("tables", Table, self.data)
+        self.buckets: dict[str, Bucket] = self.each("buckets", Bucket, self.data)
+        self.queues: dict[str, Queue] = self.each("queues", Queue, self.data)
+        self.topics: dict[str, Topic] = self.each("topics", Topic, self.data)
+        self.buses: dict[str, Bus] = self.each("buses", Bus, self.data)
+        self.streams: dict[str, Stream] = self.each("streams", Stream, self.data)
+        self.secrets: dict[str, Secret] = self.each("secrets", Secret, self.data)
+        self.parameters: dict[str, Parameter] = self.each("parameters", Parameter, self.data)
+        self.user_pools: dict[str, UserPool] = self.each("user_pools", UserPool, self.data)
         self.clients: dict[str, list[Value]] = {}
-        self.databases: dict[str, Database] = self._each("databases", Database, self.data, network=self.network)
+        inside = {"network": self.network}
+        self.databases: dict[str, Database] = self.each("databases", Database, self.data, **inside)
+        self.caches: dict[str, Cache] = self.each("caches", Cache, self.data, **inside)
+        self.search_domains: dict[str, Search] = self.each("search_domains", Search, self.data, **inside)
+        self.file_systems: dict[str, FileSystem] = self.each("file_systems", FileSystem, self.data, **inside)
+        self.alarm_topic: Topic | None = None
+        with self.at("monitoring"):
+            self._tell()
+
+    def run(self) -> None:
+        """Make what runs."""
         self.functions: dict[str, Function] = {}
-        for name, chosen in settings.functions.items():
+        for name, chosen in self.settings.functions.items():
             with self.at("functions", name):
-                network = self.network if _in_network(chosen) else None
-                self.functions[name] = Function(self.code, name, network=network, **chosen.arguments())
+                self.functions[name] = self.make_function(self.code, name, chosen)
         self.state_machines: dict[str, StateMachine] = {}
-        for name, machine in settings.state_machines.items():
+        for name, machine in self.settings.state_machines.items():
             with self.at("state_machines", name):
                 self.state_machines[name] = StateMachine(
                     self.code, name, definition=machine.definition, **machine.arguments()
                 )
-        self.firewalls: dict[str, Firewall] = self._each("firewalls", Firewall, self.code)
-        self.settle()
+        self.firewalls: dict[str, Firewall] = self.each("firewalls", Firewall, self.code)
 
+    def wire(self) -> None:
+        """Connect everything by name."""
         self.deliveries: dict[str, Delivery] = {}
         self.rules: dict[str, Rule] = {}
         self.schedules: dict[str, Schedule] = {}
@@ -180,56 +256,62 @@ class Serverless(Blueprint):
         self._wire_messaging()
         self._wire_callers()
         self._wire_apis()
-        self.settle()
 
-        self.tracing = Tracing(self.monitoring, app.name, **settings.tracing.arguments()) if settings.tracing else None
-        self.alarm_topic: Topic | None = None
+    def observe(self) -> None:
+        """Make alarms, the dashboard and tracing."""
+        chosen = self.settings.tracing
+        self.tracing = Tracing(self.monitoring, self.app.name, **chosen.arguments()) if chosen else None
         self.alarms: list[Alarm] = []
-        self.dashboard: Dashboard | None = None
+        self.dashboards: list[Dashboard] = []
         with self.at("monitoring"):
             self._watch()
-        self.settle()
 
     def _network(self) -> Vpc:
         chosen = self.settings.network
         stack = self.app.stack("network", description=f"Network of {self.app.name} ({self.app.environment})")
         arguments = chosen.arguments() if chosen else {}
-        gateways = arguments.get("prefix_lists") or {}
-        endpoints = set(arguments.get("endpoints", ()))
-        for name, kind, service in self._called_from_network():
-            if service not in _GATEWAYS:
-                endpoints.add(service)
-            elif service not in gateways:
-                with self.at("functions", name):
-                    raise WiringError(
-                        f"function {name!r}: uses {kind} from inside the network, which needs network.prefix_lists."
-                        f"{service}; look it up with: aws ec2 describe-managed-prefix-lists"
-                    )
-        self.settle()
+        given = chosen.model_fields_set if chosen else ()
+        arguments |= {name: value for name, value in self.network_defaults().items() if name not in given}
+        endpoints = sorted({*arguments.get("endpoints", ()), *self.endpoints()})
         with self.at("network"):
-            return Vpc(stack, self.app.name, **{**arguments, "endpoints": tuple(sorted(endpoints))})
+            return Vpc(stack, self.app.name, **{**arguments, "endpoints": tuple(endpoints)})
         self.settle()
         raise AssertionError("unreachable: settle raises what was collected")
 
-    def _called_from_network(self) -> Iterator[tuple[str, str, str]]:
-        """Yield the functions in the network, the kinds of components they use, and the AWS services of those."""
-        for name, chosen in filter(lambda item: _in_network(item[1]), self.settings.functions.items()):
-            for verb, kinds in _VERBS.items():
-                used = {reference.rpartition("/")[2] for reference in getattr(chosen, verb)}
-                for kind in kinds:
-                    named = used & getattr(self.settings, kind).keys()
-                    if named:
-                        yield name, kind, _SERVICES[kind]
-                    if kind == "state_machines" and any(self.settings.state_machines[each].express for each in named):
-                        yield name, kind, "sync-states"
+    def _called(self, chosen: Any) -> Iterator[str]:
+        """Yield the AWS services that code calls which uses what ``chosen`` names."""
+        for verb, kinds in VERBS.items():
+            used = {reference.rpartition("/")[2] for reference in getattr(chosen, verb, ())}
+            for kind in kinds:
+                named = used & getattr(self.settings, kind, {}).keys()
+                if named and kind in SERVICES:
+                    yield SERVICES[kind]
+                if kind == "state_machines" and any(self.settings.state_machines[each].express for each in named):
+                    yield "sync-states"
 
-    def _each(self, kind: str, component: Any, stack: Stack, **given: Any) -> dict[str, Any]:
+    def each(self, kind: str, component: Any, stack: Stack, **given: Any) -> dict[str, Any]:
         """Make one ``component`` for each entry of the settings ``kind``."""
         made = {}
         for name, chosen in getattr(self.settings, kind).items():
             with self.at(kind, name):
                 made[name] = component(stack, name, **given, **chosen.arguments())
         return made
+
+    def make_function(self, stack: Stack, name: str, chosen: Any) -> Function:
+        """Return the function ``name`` as its settings say."""
+        arguments = chosen.arguments()
+        if live := arguments.get("live"):
+            arguments["live"] = replace(live, notify=self.alarm_topic)
+        if chosen.mounts:
+            arguments["file_system"] = self.mount(chosen.mounts)
+        return Function(stack, name, network=self.network if in_network(chosen) else None, **arguments)
+
+    def mount(self, reference: str) -> FileSystemMount:
+        """Return how code sees the file system that ``reference`` names: ``files``, or ``files/images``."""
+        name, _, point = reference.partition("/")
+        with self.about("mounts"):
+            system: FileSystem = self.find(name, "file_systems")[1]
+            return system.mount(point or None)
 
     def find(self, reference: str, *kinds: str) -> tuple[str, Any]:
         """Return the kind and the component that ``reference`` names: ``orders``, or ``tables/orders``.
@@ -238,6 +320,7 @@ class Serverless(Blueprint):
             WiringError: no component of these kinds, or more than one, has the name.
         """
         wanted, _, name = reference.rpartition("/")
+        kinds = tuple(kind for kind in kinds if hasattr(self, kind))
         if wanted and wanted not in kinds:
             choices = ", ".join(kinds)
             raise WiringError(
@@ -260,17 +343,19 @@ class Serverless(Blueprint):
             pool = self.user_pools[name]
             for key, provider in chosen.providers.items():
                 with self.at("user_pools", name, "providers", key):
-                    kind, given = _only(provider, f"provider {key!r}: must be", *type(provider).model_fields)
+                    kind, given = only_one(provider, f"provider {key!r}: must be", *type(provider).model_fields)
                     with self.at("user_pools", name, "providers", key, kind):
                         pool.provider(_provider(kind, key, given.arguments()))
-            with self.at("user_pools", name):
-                clients = {key: pool.client(key, **client.arguments()) for key, client in chosen.clients.items()}
-                self.clients[name] = [client.client_id for client in clients.values()]
-                for key, client in clients.items():
-                    self.data.output(f"{name}-{key}-client", client.client_id, f"Id of the application {key} in {name}")
-                for key, group in chosen.groups.items():
+            made = self.clients[name] = []
+            for key, client in chosen.clients.items():
+                with self.at("user_pools", name, "clients", key):
+                    made.append(pool.client(key, **client.arguments()).client_id)
+                    self.data.output(f"{name}-{key}-client", made[-1], f"Id of the application {key} in {name}")
+            for key, group in chosen.groups.items():
+                with self.at("user_pools", name, "groups", key):
                     pool.group(key, **group.arguments())
-                if chosen.domain:
+            if chosen.domain:
+                with self.at("user_pools", name):
                     pool.domain(chosen.domain)
 
     def _wire_messaging(self) -> None:
@@ -314,129 +399,109 @@ class Serverless(Blueprint):
         # A rule lives with its targets, so that the sender of events knows nothing of them.
         for place, (stack, targets) in enumerate(by_stack.items()):
             own = name if place == 0 else f"{name}-{stack}"
+            if place and own in self.settings.rules:
+                raise WiringError(
+                    f"rule {name!r}: targets in stack {stack!r} need a rule of their own, {own!r}, but "
+                    f"{self.source.origin('rules', own) or 'another'} is called so already; rename that one"
+                )
             self.rules[own] = Rule(
                 self.app.stack(stack), own, pattern=pattern, targets=targets, bus=bus, **chosen.arguments()
             )
 
+    def caller(self, kind: str, name: str) -> Any:
+        """Return the code whose settings are at ``kind``, ``name``."""
+        return getattr(self, kind)[name]
+
+    def connect(self, place: tuple[str, str], chosen: Any) -> None:
+        """Connect the code whose settings ``chosen`` are at ``place`` to all that they name."""
+        for verb in VERBS:
+            with self.at(*place, verb):
+                self.caller(*place).connect(*self._bindings(chosen, verb))
+
     def _wire_callers(self) -> None:
         for kind in ("functions", "state_machines"):
             for name, chosen in getattr(self.settings, kind).items():
-                for verb in _VERBS:
-                    with self.at(kind, name, verb):
-                        getattr(self, kind)[name].connect(*self._bindings(chosen, verb))
+                self.connect((kind, name), chosen)
+        known = self.settings.network.prefix_lists if self.settings.network else None
+        for place, chosen in self.inside():
+            with self.at(*place):
+                # Those whose prefix list was given are open for all code in the network.
+                for service in sorted((_GATEWAYS & set(self._called(chosen))) - set(known or ())):
+                    self.caller(*place).connect(self.network.for_gateway(service))
         for name, chosen in self.settings.functions.items():
-            function = self.functions[name]
-            if chosen.internet and self.network is not None:
-                with self.at("functions", name, "internet"):
-                    function.connect(self.network.for_internet())
-            for source, consumption in chosen.consumes.items():
-                with self.at("functions", name, "consumes", source):
-                    function.consume(self.find(source, *_SOURCES)[1], Consumption(**consumption.arguments()))
-            if chosen.on_success:
-                with self.at("functions", name, "on_success"):
-                    _, target = self.find(chosen.on_success, "queues", "topics", "buses", "functions")
-                    function.on_async(success=target)
+            self.consume(("functions", name), chosen)
+
+    def consume(self, place: tuple[str, str], chosen: Any) -> None:
+        """Give the function whose settings are at ``place`` its sources, its results and its way to the internet."""
+        function = self.caller(*place)
+        if chosen.internet:
+            with self.at(*place, "internet"):
+                function.connect(self.network.for_internet())
+        for source, consumption in chosen.consumes.items():
+            with self.at(*place, "consumes", source):
+                function.consume(self.find(source, *_SOURCES)[1], Consumption(**consumption.arguments()))
+        if chosen.on_success:
+            with self.at(*place, "on_success"):
+                _, target = self.find(chosen.on_success, "queues", "topics", "buses", "functions")
+                function.on_async(success=target)
 
     def _bindings(self, chosen: Uses, verb: str) -> Iterator[Binding]:
         for reference in getattr(chosen, verb, ()):
-            kind, component = self.find(reference, *_VERBS[verb])
-            yield getattr(component, _VERBS[verb][kind])()
+            kind, component = self.find(reference, *VERBS[verb])
+            yield getattr(component, VERBS[verb][kind])()
 
     def _wire_apis(self) -> None:
-        for name, chosen in self.settings.rest_apis.items():
+        for name, rest in self.settings.rest_apis.items():
             with self.at("rest_apis", name):
-                api = RestApi(
-                    self.code, name, authorizer=self._authorizer(chosen, chosen.authorizer), **chosen.arguments()
-                )
-                self.rest_apis[name] = api
-                for route, leads in chosen.routes.items():
-                    with self.at("rest_apis", name, "routes", route):
-                        self._rest_route(api, chosen, route, leads)
-                if chosen.firewall:
-                    _, firewall = self.find(chosen.firewall, "firewalls")
-                    firewall.protect(api.protected_arn, label=name)
-                self.code.output(f"{name}-url", api.url, f"Address of the API {name}")
-        for name, chosen in self.settings.http_apis.items():
+                self.rest_apis[name] = rest_api(self, name, rest)
+        for name, http in self.settings.http_apis.items():
             with self.at("http_apis", name):
-                http = HttpApi(self.code, name, authorizer=self._jwt(chosen, chosen.authorizer), **chosen.arguments())
-                self.http_apis[name] = http
-                for route, leads in chosen.routes.items():
-                    with self.at("http_apis", name, "routes", route):
-                        self._http_route(http, chosen, route, leads)
-                self.code.output(f"{name}-url", http.url, f"Address of the API {name}")
+                self.http_apis[name] = http_api(self, name, http)
 
-    def _rest_route(self, api: RestApi, chosen: RestApiSettings, route: str, settings: RestRouteSettings) -> None:
-        kind, where = _only(settings, f"route {route!r}: must lead to", "function", "queue", "state_machine", "url")
-        target: Any
-        match kind:
-            case "queue":
-                target = send_message(self.find(where, "queues")[1])
-            case "state_machine":
-                target = start_execution(self.find(where, "state_machines")[1])
-            case "url":
-                target = HttpUrl(where)
-            case _:
-                target = self.find(where, "functions")[1]
-        authorizer = self._authorizer(chosen, settings.authorizer) if settings.authorizer else None
-        api.route(route, target, authorizer=authorizer, **settings.arguments())
+    def _tell(self) -> None:
+        chosen = self.settings.monitoring
+        if chosen.alarms and self.something_to_watch:
+            # Not beside the alarms: one that rolls a function back is in the function's stack, and tells it too.
+            self.alarm_topic = self._topic(self.data, "alarms")
 
-    def _http_route(self, api: HttpApi, chosen: HttpApiSettings, route: str, settings: HttpRouteSettings) -> None:
-        if (settings.function is None) == (settings.url is None):
-            got = "both" if settings.url else "none"
-            raise WiringError(f"route {route!r}: must lead to one of function or url, got {got}")
-        target = HttpUrl(settings.url) if settings.url else self.find(settings.function or "", "functions")[1]
-        authorizer = self._jwt(chosen, settings.authorizer) if settings.authorizer else None
-        api.route(route, target, authorizer=authorizer, **settings.arguments())
+    def _topic(self, stack: Stack, name: str) -> Topic:
+        topic = Topic(stack, name, display_name=f"{self.app.name} {self.app.environment}")
+        for address in self.settings.monitoring.emails:
+            topic.subscribe_email(address)
+        return topic
 
-    def _authorizer(self, api: RestApiSettings, name: str) -> Any:
-        if name in {"iam", "none"}:
-            return name
-        if name in api.authorizers:
-            return self._lambda(name, api.authorizers[name])
-        _, pool = self.find(name, "user_pools")
-        return CognitoAuthorizer(pool.name, [pool.arn])
-
-    def _jwt(self, api: HttpApiSettings, name: str) -> Any:
-        if name in {"iam", "none"}:
-            return name
-        chosen = api.authorizers.get(name)
-        if chosen is not None:
-            return JwtAuthorizer(name, chosen.issuer, chosen.audience) if chosen.issuer else self._lambda(name, chosen)
-        _, pool = self.find(name, "user_pools")
-        return JwtAuthorizer(pool.name, pool.issuer, self.clients[pool.name])
-
-    def _lambda(self, name: str, chosen: AuthorizerSettings) -> LambdaAuthorizer:
-        if chosen.function is None:
-            raise WiringError(f"authorizer {name!r}: must have a function, got none; name one")
-        return LambdaAuthorizer(name, self.find(chosen.function, "functions")[1], **chosen.arguments())
-
-    def _watch(self) -> None:
-        tiers = {
-            heading: [part for kind in kinds for part in getattr(self, kind).values() if hasattr(part, "watches")]
+    def tiers(self) -> dict[str, Sequence[Watched]]:
+        """Return the components to watch by heading."""
+        return {
+            heading: [part for kind in kinds for part in getattr(self, kind).values()]
             for heading, kinds in _TIERS.items()
         }
-        watched = [part for parts in tiers.values() for part in parts]
-        chosen = self.settings.monitoring
-        if chosen.alarms and watched:
-            self.alarm_topic = Topic(self.monitoring, "alarms", display_name=f"{self.app.name} {self.app.environment}")
-            for address in chosen.emails:
-                self.alarm_topic.subscribe_email(address)
-            self.alarms = Alarm.each(self.monitoring, watched, notify=self.alarm_topic)
-        if chosen.dashboard and watched:
-            self.dashboard = Dashboard(self.monitoring, self.app.name, tiers=tiers)
+
+    def _watch(self) -> None:
+        chosen, tiers = self.settings.monitoring, self.tiers()
+        regions = {part.stack.region for parts in tiers.values() for part in parts}
+        for region in sorted(regions, key=str):
+            # Alarms and graphs have to be in the region of their metrics, and whom they tell too.
+            local = {
+                heading: [part for part in parts if part.stack.region == region] for heading, parts in tiers.items()
+            }
+            stack, topic = self.monitoring, self.alarm_topic
+            if region is not None:
+                where = f"{self.app.name} ({self.app.environment})"
+                name = in_region("monitoring", region)
+                stack = self.app.stack(name, description=f"Alarms of {where} in {region}", region=region)
+                topic = self._topic(stack, in_region("alarms", region)) if chosen.alarms else None
+            if topic is not None:
+                self.alarms += Alarm.each(stack, chain(*local.values()), notify=topic)
+            if chosen.dashboard:
+                self.dashboards.append(Dashboard(stack, in_region(self.app.name, region), tiers=local))
 
 
-def _in_network(function: Any) -> bool:
-    return bool(function.in_network or function.internet or function.connects_to or function.file_system)
-
-
-def _only(settings: Settings, must: str, *fields: str) -> tuple[str, Any]:
-    """Return the one of ``fields`` that is given, and its value."""
-    given = [(field, value) for field in fields if (value := getattr(settings, field)) is not None]
-    if len(given) != 1:
-        got = " and ".join(field for field, _ in given) or "none"
-        raise WiringError(f"{must} one of {', '.join(fields[:-1])} or {fields[-1]}, got {got}")
-    return given[0]
+def in_network(function: Any) -> bool:
+    """Whether the function of these settings runs in the network."""
+    return bool(
+        function.in_network or function.internet or function.connects_to or function.file_system or function.mounts
+    )
 
 
 def _provider(kind: Any, name: str, arguments: dict[str, Any]) -> IdentityProvider:

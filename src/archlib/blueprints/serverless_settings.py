@@ -12,7 +12,9 @@ from archlib.blueprints.derive import LocalPath, settings_of
 from archlib.components.apis.authorizers import LambdaAuthorizer
 from archlib.components.apis.http_api import HttpApi
 from archlib.components.apis.rest_api import RestApi
+from archlib.components.caching.cache import Cache
 from archlib.components.data.database import Database
+from archlib.components.data.search import Search
 from archlib.components.data.table import Table
 from archlib.components.edge.firewall import Firewall
 from archlib.components.functions.function import Function
@@ -32,18 +34,33 @@ from archlib.components.messaging.topic import Topic
 from archlib.components.network.vpc import Vpc
 from archlib.components.observability.tracing import Tracing
 from archlib.components.storage.bucket import Bucket
+from archlib.components.storage.file_system import FileSystem
+from archlib.errors import WiringError
 
 Names = tuple[str, ...]
+
+
+def only_one(settings: Settings, must: str, *fields: str) -> tuple[str, Any]:
+    """Return the one of ``fields`` that is given, and its value.
+
+    Raises:
+        WiringError: none or more than one is given; the message starts with ``must``.
+    """
+    given = [(field, value) for field in fields if (value := getattr(settings, field)) is not None]
+    if len(given) != 1:
+        got = " and ".join(field for field, _ in given) or "none"
+        raise WiringError(f"{must} one of {', '.join(fields[:-1])} or {fields[-1]}, got {got}")
+    return given[0]
 
 
 class Uses(Settings):
     """What a function or a state machine uses, by name; where a name is not enough, write ``tables/orders``."""
 
     reads: Names = ()
-    """Tables, buckets, parameters and secrets it reads."""
+    """Tables, buckets, parameters, secrets and search domains it reads."""
 
     writes: Names = ()
-    """Tables and buckets it writes."""
+    """Tables, buckets and search domains it writes."""
 
     sends_to: Names = ()
     """Queues, topics, buses, streams and deliveries it sends to."""
@@ -63,7 +80,10 @@ class FunctionSettings(settings_of(Function, without=("network",)), Uses):
     """A function, what it uses and what runs it."""
 
     connects_to: Names = ()
-    """Databases it connects to; it then runs in the network."""
+    """Databases and caches it connects to; it then runs in the network."""
+
+    mounts: str | None = None
+    """File system it sees as the folder ``/mnt/data``, or one access point of it: ``files/images``."""
 
     in_network: bool = False
     """Run in the network, for what can be reached only there."""
@@ -233,7 +253,19 @@ class StreamSettings(settings_of(Stream)):
 
 
 class DatabaseSettings(settings_of(Database, without=("network", "events"))):
-    """A PostgreSQL database."""
+    """A relational database: PostgreSQL or MySQL."""
+
+
+class CacheSettings(settings_of(Cache, without=("network",))):
+    """A Valkey or Redis OSS cache."""
+
+
+class SearchSettings(settings_of(Search, without=("network",))):
+    """An OpenSearch domain."""
+
+
+class FileSystemSettings(settings_of(FileSystem, without=("network",))):
+    """An EFS file system."""
 
 
 class NetworkSettings(settings_of(Vpc)):
@@ -352,7 +384,16 @@ class ServerlessSettings(Settings):
     """Buckets by name."""
 
     databases: Mapping[str, DatabaseSettings] = Field(default_factory=dict)
-    """PostgreSQL databases by name."""
+    """Relational databases by name."""
+
+    caches: Mapping[str, CacheSettings] = Field(default_factory=dict)
+    """Caches by name."""
+
+    search_domains: Mapping[str, SearchSettings] = Field(default_factory=dict)
+    """OpenSearch domains by name."""
+
+    file_systems: Mapping[str, FileSystemSettings] = Field(default_factory=dict)
+    """File systems by name."""
 
     queues: Mapping[str, QueueSettings] = Field(default_factory=dict)
     """Queues by name."""

@@ -15,6 +15,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from archlib.blueprints.base import Blueprint, Settings
+from archlib.blueprints.derive import Derived
 from archlib.blueprints.load import Document
 from archlib.units import format_duration
 
@@ -37,7 +38,7 @@ def starter(kind: type[Blueprint], app: str) -> str:
         lines.extend(_comment(described.get(name), ""))
         if name == "settings":
             lines.append("settings:")
-            lines.extend(_fields(kind.Settings, kind.starter, _INDENT))
+            lines.extend(_fields(kind.Settings, kind.starter, kind.examples, _INDENT))
         elif name in given:
             lines.append(f"{name}: {given[name]}")
         else:
@@ -54,26 +55,27 @@ _EXAMPLES = {
 }
 
 
-def _fields(model: type[Settings], given: Mapping[str, Any], indent: str) -> Iterator[str]:
+def _fields(model: type[Settings], given: Mapping[str, Any], examples: Mapping[str, Any], indent: str) -> Iterator[str]:
     """Yield every field of ``model``: the given ones as they are, the others commented out."""
     described = model.describe()
-    for name, field in model.model_fields.items():
+    for name in _own_first(model):
+        field = model.model_fields[name]
         yield from _comment(described.get(name), indent)
         yield from _entries(field.annotation, indent)
         nested, keyed = _nested(field.annotation)
         if name not in given:
-            yield from (f"{indent}# {line}" for line in _example(name, field))
+            yield from (f"{indent}# {line}" for line in _example(name, field, examples.get(name)))
         elif nested is not None and keyed:
             yield f"{indent}{name}:"
             for key, entry in given[name].items():
                 if isinstance(entry, Mapping):
                     yield f"{indent}{_INDENT}{key}:"
-                    yield from _fields(nested, entry, indent + 2 * _INDENT)
+                    yield from _fields(nested, entry, examples.get(name, {}).get(key, {}), indent + 2 * _INDENT)
                 else:
                     yield f"{indent}{_INDENT}{key}: {_value(entry)}"
         elif nested is not None and isinstance(given[name], Mapping):
             yield f"{indent}{name}:"
-            yield from _fields(nested, given[name], indent + _INDENT)
+            yield from _fields(nested, given[name], examples.get(name, {}), indent + _INDENT)
         elif isinstance(given[name], str) and "\n" in given[name]:
             yield f"{indent}{name}: |"
             yield from (f"{indent}{_INDENT}{line}" for line in given[name].splitlines())
@@ -81,16 +83,28 @@ def _fields(model: type[Settings], given: Mapping[str, Any], indent: str) -> Ite
             yield f"{indent}{name}: {_value(given[name])}"
 
 
-def _example(name: str, field: FieldInfo) -> Iterator[str]:
-    """Yield the lines of a field that is not set: its default, or for nested settings one entry with all of theirs."""
+def _own_first(model: type[Settings]) -> Iterator[str]:
+    """Yield the fields of ``model``: where it extends several others, what it is about before what it shares."""
+    kinds = model.__mro__ if len(model.__bases__) > 1 and not issubclass(model, Derived) else ()
+    names = [name for kind in kinds for name in vars(kind).get("__annotations__", ())]
+    yield from dict.fromkeys(name for name in (*names, *model.model_fields) if name in model.model_fields)
+
+
+def _example(name: str, field: FieldInfo, given: Any) -> Iterator[str]:
+    """Yield the lines of a field that is not set: what is ``given`` for it, or else its default.
+
+    For nested settings these are all of theirs, and where they stand behind names, those of one entry.
+    """
     nested, keyed = _nested(field.annotation)
     if nested is None:
-        yield f"{name}: {_value(_default(field))}"
+        yield f"{name}: {_value(_default(field) if given is None else given)}"
         return
     yield f"{name}:"
     indent = _INDENT
+    entry = given or {}
     if keyed:
-        yield f"{_INDENT}my-{_PLURAL.sub('', name.replace('ies', 'ys')).replace('_', '-')}:"
+        key, entry = next(iter(entry.items()), (_name_of_one(name), {}))
+        yield f"{_INDENT}{key}:"
         indent = 2 * _INDENT
     described = nested.describe()
     for inner_name, inner in nested.model_fields.items():
@@ -98,7 +112,12 @@ def _example(name: str, field: FieldInfo) -> Iterator[str]:
         yield from _entries(inner.annotation, indent)
         # Settings inside settings are switched on one by one.
         mark = "" if inner.is_required() or _nested(inner.annotation)[0] is None else "# "
-        yield from (f"{indent}{mark}{line}" for line in _example(inner_name, inner))
+        yield from (f"{indent}{mark}{line}" for line in _example(inner_name, inner, entry.get(inner_name)))
+
+
+def _name_of_one(section: str) -> str:
+    """Return the name of an example in ``section``: ``my-rest-api`` in ``rest_apis``."""
+    return f"my-{_PLURAL.sub('', section.replace('ies', 'ys')).replace('_', '-')}"
 
 
 def _entries(annotation: Any, indent: str) -> Iterator[str]:

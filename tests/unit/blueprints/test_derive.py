@@ -140,7 +140,7 @@ def test_methods_have_settings_too() -> None:
     ride: Any = settings_of(Bicycle.ride, without=("target",))
 
     assert ride(distance=3).arguments() == {"distance": 3.0}
-    assert ride.describe() == {"distance": "in kilometres."}
+    assert ride.describe() == {"distance": "In kilometres."}
     assert (BicycleSettings.__name__, ride.__name__) == ("BicycleSettings", "BicycleRideSettings")
 
 
@@ -218,7 +218,7 @@ def test_dataclasses_have_settings_too() -> None:
     wheel: Any = settings_of(Wheel, without=("spokes",))
 
     assert wheel(size=28).arguments() == {"size": 28, "sold": ()}
-    assert wheel.describe() == {"size": "inches across.", "sold": "days it was sold on."}
+    assert wheel.describe() == {"size": "Inches across.", "sold": "Days it was sold on."}
 
 
 def test_a_parameter_that_no_file_can_hold_has_to_be_left_out() -> None:
@@ -243,8 +243,8 @@ def test_a_blueprint_may_take_more_than_the_constructor() -> None:
 def test_descriptions_are_those_of_the_docstring() -> None:
     described = BicycleSettings.describe()
 
-    assert described["gears"] == "number of gears; see Wheel and ride."
-    assert described["rider"] == "who rides."
+    assert described["gears"] == "Number of gears; see Wheel and ride."
+    assert described["rider"] == "Who rides."
     assert describe(Wheel) == {
         "size": "inches across.",
         "spokes": "how many.",
@@ -263,7 +263,7 @@ def test_the_schema_has_names_defaults_and_short_forms() -> None:
     assert properties["pause"]["default"] == "1h30m"
     assert properties["pause"]["type"] == "string"
     assert properties["colour"]["enum"] == ["red", "blue"]
-    assert properties["gears"]["description"] == "number of gears; see Wheel and ride."
+    assert properties["gears"]["description"] == "Number of gears; see Wheel and ride."
     assert {"type": "string"} in properties["wheels"]["items"]["anyOf"]
     assert {"type": "string"} not in properties["bell"]["anyOf"]
     assert {"type": "object", "maxProperties": 1} in properties["rider"]["anyOf"]

@@ -12,6 +12,7 @@ from pydantic import Field
 from archlib import App, load
 from archlib.blueprints.base import Duration, Settings
 from archlib.blueprints.load import schema, validate
+from archlib.blueprints.registry import names
 from archlib.blueprints.serverless import Serverless, ServerlessSettings
 from archlib.core.origin import Origin
 from archlib.core.source import Lines, Source
@@ -151,6 +152,21 @@ def test_set_refuses(text: str, message: str, file: Path) -> None:
         load(file, sets=[text])
 
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("queues.jobs={delay: 16m}", "--set queues.jobs={delay: 16m}: queue 'jobs': delay"),
+        ("queues.new.delay=16m", "--set queues.new.delay=16m: queue 'new': delay"),
+        ("functions.work.sends_to=[mote]", "--set functions.work.sends_to=[mote]: 'mote' is not among"),
+    ],
+)
+def test_what_set_got_wrong_is_not_blamed_on_the_file(text: str, place: str, file: Path) -> None:
+    with pytest.raises(ArchlibError) as caught:
+        load(file, sets=["queues.more.delay=1s", text])
+
+    assert [str(problem)[: len(place)] for problem in caught.value.problems] == [place]
 
 
 def test_paths_are_relative_to_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -408,15 +424,10 @@ def test_the_schema_of_the_settings_depends_on_the_blueprint() -> None:
 
     assert whole["required"] == ["blueprint", "app"]
     assert whole["additionalProperties"] is False
-    assert whole["allOf"] == [
-        {
-            "if": {"properties": {"blueprint": {"const": "serverless"}}},
-            "then": {"properties": {"settings": {"$ref": "#/$defs/serverless"}}},
-        }
-    ]
-    assert whole["$defs"]["serverless"]["properties"]["queues"]["additionalProperties"] == {
-        "$ref": "#/$defs/serverless.QueueSettings"
-    }
+    cases = {case["if"]["properties"]["blueprint"]["const"]: case["then"] for case in whole["allOf"]}
+    assert list(cases) == sorted(names())
+    title = cases["serverless"]["properties"]["settings"]["$ref"].removeprefix("#/$defs/")
+    assert whole["$defs"][title]["properties"]["queues"]["additionalProperties"] == {"$ref": "#/$defs/QueueSettings"}
     assert list(whole["$defs"]) == sorted(whole["$defs"])
 
 

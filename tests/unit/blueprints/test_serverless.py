@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from archlib import App
+from archlib import App, load
 from archlib.blueprints.serverless import Serverless, ServerlessSettings
 from archlib.components.apis.http_api import HttpApi
 from archlib.components.apis.rest_api import RestApi
@@ -175,7 +175,7 @@ def test_nothing_is_made_that_was_not_asked_for() -> None:
     assert {node["Type"] for node in resources(made).values()} <= {
         *("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::KMS::Key", "AWS::KMS::Alias"),
     }
-    assert (made.network, made.tracing, made.dashboard, made.alarm_topic, made.alarms) == (None, None, None, None, [])
+    assert (made.network, made.tracing, made.dashboards, made.alarm_topic, made.alarms) == (None, None, [], None, [])
 
 
 # names
@@ -395,6 +395,30 @@ def test_a_rule_with_targets_in_two_stacks_becomes_two_rules() -> None:
     assert [target["Arn"] for target in data["Targets"]] == [arn("JobsQueue"), arn("MoreQueue")]
     assert code["EventPattern"] == data["EventPattern"] == {"source": ["shop"]}
     assert {target["RetryPolicy"]["MaximumRetryAttempts"] for target in (*code["Targets"], *data["Targets"])} == {3}
+
+
+def test_the_part_of_a_rule_in_another_stack_needs_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "archlib.yaml"
+    file.write_text(
+        """blueprint: serverless
+app: shop
+settings:
+  functions: {work: {code: {inline: "def handler(event, context): return event"}}}
+  queues: {jobs: {}}
+  rules:
+    placed-data: {pattern: {source: [a]}, targets: [jobs]}
+    placed: {pattern: {source: [b]}, targets: [work, jobs]}
+""",
+        encoding="utf-8",
+    )
+
+    with pytest.raises(SettingsError) as caught:
+        load(file, environment="dev")
+
+    assert str(caught.value) == (
+        f"{file}:8: rule 'placed': targets in stack 'data' need a rule of their own, 'placed-data', but "
+        f"{file}:7 is called so already; rename that one"
+    )
 
 
 def test_a_rule_lives_with_its_targets() -> None:
@@ -754,6 +778,45 @@ def test_a_state_machine_cannot_connect_to_a_database() -> None:
         make(databases={"ledger": {}}, state_machines={"fulfil": {**MACHINE, "connects_to": ["ledger"]}})
 
 
+def test_a_rest_and_an_http_api_may_have_the_same_name() -> None:
+    routes = {"routes": {"GET /a-b": "work", "GET /a_b": "work"}}
+
+    app = layered(functions=WORK, rest_apis={"shop": routes}, http_apis={"shop": routes})["app"].template
+
+    assert {"ShopUrl", "ShopHttpUrl"} <= app["Outputs"].keys()
+    assert {"ShopStage", "ShopHttpStage"} <= app["Resources"].keys()
+
+
+def test_applications_of_the_same_name_are_named_by_their_lines(tmp_path: Path) -> None:
+    file = tmp_path / "archlib.yaml"
+    file.write_text(
+        """blueprint: serverless
+app: shop
+settings:
+  user_pools:
+    people:
+      clients:
+        staff-web: {}
+      groups:
+        staff-boss: {}
+    people-staff:
+      clients:
+        web: {}
+      groups:
+        boss: {}
+""",
+        encoding="utf-8",
+    )
+
+    with pytest.raises(SettingsError) as caught:
+        load(file, environment="dev")
+
+    lines = str(caught.value).splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [f"{file}:12", f"{file}:14"]
+    assert f"(from {file}:7); rename one of the two" in lines[0]
+    assert f"(from {file}:9); rename one of the two" in lines[1]
+
+
 # monitoring
 
 
@@ -776,10 +839,31 @@ def test_everything_worth_watching_has_an_alarm_that_tells_people() -> None:
     assert {part.stack.name for part in made.alarms} == {"monitoring"}
 
 
+def test_a_version_that_fails_is_rolled_back_and_told() -> None:
+    shifting = {**WORK["work"], "live": {"shift": "canary-10-percent-5-minutes"}}
+
+    stacks = layered(functions={"work": shifting}, monitoring={})
+
+    found = stacks["app"].template["Resources"]
+    (alarm,) = found["WorkDeploymentGroup"]["Properties"]["AlarmConfiguration"]["Alarms"]
+    assert alarm == {"Name": ref("WorkLiveErrorsAlarm")}
+    assert found["WorkLiveErrorsAlarm"]["Properties"]["AlarmActions"] == [ref("AlarmsTopic")]
+    assert "AlarmsTopic" in stacks["data"].template["Resources"]
+
+
+def test_a_version_that_fails_is_rolled_back_without_alarms_too() -> None:
+    shifting = {**WORK["work"], "live": {"shift": "canary-10-percent-5-minutes"}}
+
+    found = layered(functions={"work": shifting}, monitoring={"alarms": False})["app"].template["Resources"]
+
+    assert "AlarmConfiguration" in found["WorkDeploymentGroup"]["Properties"]
+    assert "AlarmActions" not in found["WorkLiveErrorsAlarm"]["Properties"]
+
+
 def test_the_dashboard_shows_what_there_is_by_tier() -> None:
     made = make(**WATCHED, monitoring={})
 
-    assert isinstance(made.dashboard, Dashboard)
+    assert all(isinstance(each, Dashboard) for each in made.dashboards)
     ((_, dashboard),) = of_type(made, "AWS::CloudWatch::Dashboard").items()
     body = json.dumps(dashboard["DashboardBody"])
     for heading, shown in (("Functions", True), ("Messaging", True), ("APIs", False), ("Data", False)):
@@ -791,7 +875,7 @@ def test_alarms_and_dashboard_can_be_left_out(alarms: bool, dashboard: bool) -> 
     made = make(**WATCHED, monitoring={"alarms": alarms, "dashboard": dashboard})
 
     assert bool(of_type(made, "AWS::CloudWatch::Alarm")) == bool(made.alarms) == bool(made.alarm_topic) == alarms
-    assert bool(of_type(made, "AWS::CloudWatch::Dashboard")) == bool(made.dashboard) == dashboard
+    assert bool(of_type(made, "AWS::CloudWatch::Dashboard")) == bool(made.dashboards) == dashboard
 
 
 def test_without_anything_to_watch_there_is_no_monitoring() -> None:

