@@ -1,5 +1,6 @@
 """Speed as ratios, each against a baseline measured in turn with it, so that a slow machine changes nothing."""
 
+import gc
 import json
 import os
 import resource
@@ -8,14 +9,17 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, process_time
+from timeit import timeit
 from typing import Any
 
 from troposphere import GetAtt, Ref, awslambda, cloudwatch, dynamodb, iam, logs, sns, sqs
 
 from archlib import App, Stack
+from archlib.blueprints.microservices import Microservices, MicroservicesSettings
 from archlib.emit.template import to_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +61,9 @@ def main() -> None:
                 7,
             ),
             in_process(),
+            growth("time per service at 1,000 services / at 10", 1.2, 3),
+            growth("the same with Python's garbage collection", None, 1, setup="import gc; gc.enable()"),
+            memory(),
         ]
     width = max(len(name) for name, *_ in rows)
     print(f"{'':{width}}  median ratio  (min to max)     target")
@@ -186,13 +193,52 @@ def in_process() -> Row:
     template, _ = build()
 
     def cpu(work: Callable[[], object], times: int) -> float:
-        started = process_time()
-        for _ in range(times):
-            work()
-        return (process_time() - started) / times
+        # As the command does, timeit leaves garbage to the end.
+        return timeit(work, number=times, timer=process_time) / times
 
     ratios = [cpu(build, 5) / cpu(lambda: json.dumps(template), 200) for _ in range(7)]
     return "build + dict + YAML of 100 resources / json.dumps", ratios, 12
+
+
+def services(count: int) -> dict[str, Any]:
+    """Return the settings of ``count`` microservices, each with a route, scaling, data and an image of its own."""
+    names = [f"s{n}" for n in range(count)]
+    uses = {"writes": ["orders"], "sends_to": ["jobs"], "connects_to": ["main"], "scaling": {"cpu": 60}}
+    return {
+        "domain": {"name": "shop.example.com", "zone_id": "Z0123456789ABCDEFGHIJ"},
+        "services": {name: {"image": f"{name}:v1", "routes": [f"/{name}/*"], **uses} for name in names},
+        "repositories": {name: {} for name in names},
+        "tables": {"orders": {"partition_key": "id"}},
+        "queues": {"jobs": {}},
+        "databases": {"main": {}},
+    }
+
+
+def many(count: int) -> None:
+    app = App("shop", "dev")
+    Microservices(app, MicroservicesSettings.model_validate(services(count)))
+    app.assemble()
+
+
+def growth(name: str, target: float | None, rounds: int, setup: str = "pass") -> Row:
+    def per_service(count: int, times: int) -> float:
+        gc.collect()
+        return timeit(lambda: many(count), setup, number=times, timer=process_time) / (times * count)
+
+    per_service(10, 2)
+    return name, [per_service(1000, 1) / per_service(10, 10) for _ in range(rounds)], target
+
+
+def memory() -> Row:
+    def per_service(count: int) -> float:
+        gc.collect()
+        tracemalloc.start()
+        many(count)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak / count
+
+    return "peak memory per service at 1,000 services / at 10", [per_service(1000) / per_service(10)], 1.2
 
 
 if __name__ == "__main__":

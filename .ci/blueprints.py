@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from archlib import load
+from archlib.core.source import read_yaml
 from archlib.workflow import synthesize, write
 
 ROOT = Path(__file__).parents[1]
@@ -11,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 def main(out: Path) -> None:
     for file in sorted((ROOT / "blueprints").glob("*.yaml")):
-        for environment in ("dev", "prod"):
+        for environment in read_yaml(file)[0]["environments"]:
             for layout in ("layered", "single"):
                 app = load(file, environment=environment, layout=layout)
                 folder = out / f"{file.stem}-{environment}-{layout}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from archlib.blueprints.load import load, schema
 from archlib.blueprints.registry import names
 from archlib.checks.rules import RULES
-from archlib.cli.main import COMMANDS
+from archlib.cli.commands import COMMANDS
 from archlib.components.catalogue import catalogue
 
 ROOT = Path(__file__).parents[1]

@@ -25,6 +25,7 @@ _UUID = "0a1b2c3d-1111-2222-3333-444455556666"
 _ARNS = {
     "AWS::ApiGateway::RestApi": ("apigateway", "/restapis/{}"),
     "AWS::ApiGatewayV2::Api": ("apigateway", "/apis/{}"),
+    "AWS::AutoScaling::AutoScalingGroup": ("autoscaling", f"autoScalingGroup:{_UUID}:autoScalingGroupName/{{}}"),
     "AWS::Backup::BackupVault": ("backup", "backup-vault:{}"),
     "AWS::CertificateManager::Certificate": ("acm", f"certificate/{_UUID}"),
     "AWS::CloudFront::Distribution": ("cloudfront", "distribution/E1A2B3C4D5E6F7"),
@@ -33,6 +34,7 @@ _ARNS = {
     "AWS::CodeBuild::Project": ("codebuild", "project/{}"),
     "AWS::CodePipeline::Pipeline": ("codepipeline", "{}"),
     "AWS::Cognito::UserPool": ("cognito-idp", "userpool/us-east-1_aBcDeFgHi"),
+    "AWS::DAX::Cluster": ("dax", "cache/{}"),
     "AWS::DynamoDB::GlobalTable": ("dynamodb", "table/{}"),
     "AWS::DynamoDB::Table": ("dynamodb", "table/{}"),
     "AWS::EC2::VPC": ("ec2", "vpc/vpc-0123456789abcdef0"),
@@ -43,9 +45,14 @@ _ARNS = {
     "AWS::EFS::AccessPoint": ("elasticfilesystem", "access-point/fsap-0123456789abcdef0"),
     "AWS::EFS::FileSystem": ("elasticfilesystem", "file-system/fs-0123456789abcdef0"),
     "AWS::ElastiCache::ReplicationGroup": ("elasticache", "replicationgroup:{}"),
+    "AWS::ElastiCache::ServerlessCache": ("elasticache", "serverlesscache:{}"),
     "AWS::ElasticLoadBalancingV2::Listener": (
         "elasticloadbalancing",
         "listener/app/{}/0a1b2c3d4e5f6071/1a2b3c4d5e6f7081",
+    ),
+    "AWS::ElasticLoadBalancingV2::ListenerRule": (
+        "elasticloadbalancing",
+        "listener-rule/app/{}/0a1b2c3d4e5f6071/1a2b3c4d5e6f7081/2a3b4c5d6e7f8091",
     ),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": ("elasticloadbalancing", "loadbalancer/app/{}/0a1b2c3d4e5f6071"),
     "AWS::ElasticLoadBalancingV2::TargetGroup": ("elasticloadbalancing", "targetgroup/{}/0a1b2c3d4e5f6071"),
@@ -82,6 +89,7 @@ _REF_IS_ARN = {
     "AWS::ECS::Service",
     "AWS::ECS::TaskDefinition",
     "AWS::ElasticLoadBalancingV2::Listener",
+    "AWS::ElasticLoadBalancingV2::ListenerRule",
     "AWS::ElasticLoadBalancingV2::LoadBalancer",
     "AWS::ElasticLoadBalancingV2::TargetGroup",
     "AWS::IAM::ManagedPolicy",

@@ -53,6 +53,9 @@ def cfripper(templates: dict[str, Any]) -> Iterator[Found]:
         # pycfmodel takes a threshold such as 0.25 for an error; no rule looks at numbers that closely.
         whole = json.loads(json.dumps(template), parse_float=lambda text: int(float(text)))
         readable = dict(whole["Resources"])
+        for resource in readable.values():
+            # Nor does it know this attribute of Auto Scaling groups.
+            resource.pop("CreationPolicy", None)
         try:
             model = pycfmodel.parse(whole)
         except ValidationError as error:
