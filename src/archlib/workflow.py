@@ -135,6 +135,7 @@ def _manifest(synthesis: Synthesis, texts: dict[str, str], form: str) -> dict[st
                 "sha256": hashlib.sha256(texts[f"{stack.name}.{form}"].encode()).hexdigest(),
                 "resources": len(stack.template["Resources"]),
                 "depends_on": sorted(stack.depends_on),
+                **({"region": stack.region} if stack.region else {}),
                 "parameters": {
                     name: {key: value for key, value in asdict(source).items() if value}
                     for name, source in stack.parameters.items()

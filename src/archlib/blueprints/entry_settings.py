@@ -55,7 +55,8 @@ class EntrySettings(Settings):
     """A domain in a hosted zone: certificate and record are made."""
 
     certificate: str | None = None
-    """Instead of a domain: ARN of a certificate for the load balancer; the record of its name is yours to make."""
+    """ARN of a certificate for the load balancer: with a domain, instead of one that is made; without one, for a name
+    whose record is yours to make."""
 
     entry: Literal["load-balancer", "cloudfront"] = "load-balancer"
     """What faces the internet: the load balancer, or CloudFront before an internal one, which needs no domain."""

@@ -66,6 +66,11 @@ class Microservices(Services):
         self.settings: MicroservicesSettings
         super().__init__(app, settings, source=source)
 
+    @property
+    def needs_network(self) -> bool:
+        """Whether something has to be inside a network: services and pods are."""
+        return True
+
     def inside(self) -> Iterator[tuple[tuple[str, str], Any]]:
         """Yield the place in the settings, and the settings there, of all code that runs in the network."""
         yield from super().inside()

@@ -23,6 +23,16 @@ from archlib.wiring.watch import Watched
 __all__ = ["MultiTier", "MultiTierSettings"]
 
 _NAME = "application"
+_HELLO = """\
+cat > /etc/systemd/system/hello.service <<'END'
+[Service]
+DynamicUser=yes
+Restart=always
+ExecStart=/usr/bin/python3 -m http.server {{ port }} --directory /usr/share/doc
+END
+systemctl enable --now hello.service
+curl --fail --silent --retry 10 --retry-connrefused --output /dev/null http://localhost:{{ port }}/
+"""
 
 
 class MultiTier(Services):
@@ -53,7 +63,14 @@ class MultiTier(Services):
     Settings: ClassVar[type[ServerlessSettings]] = MultiTierSettings
     starter: ClassVar[Mapping[str, Any]] = {
         "entry": "cloudfront",
-        "application": {"instances": {"connects_to": ["orders"], "reads": ["sessions"], "writes": ["sessions"]}},
+        "application": {
+            "instances": {
+                "user_data": {"text": _HELLO},
+                "connects_to": ["orders"],
+                "reads": ["sessions"],
+                "writes": ["sessions"],
+            }
+        },
         "databases": {"orders": {"engine": "postgres"}},
         "tables": {"sessions": {"partition_key": "session", "expires_by": "expires-at"}},
     }

@@ -45,7 +45,7 @@ from archlib.components.storage.bucket import Bucket
 from archlib.components.storage.file_system import FileSystem
 from archlib.core.app import App
 from archlib.core.assembly import nearest
-from archlib.core.naming import in_region
+from archlib.core.naming import in_region, pascal
 from archlib.core.source import Source
 from archlib.core.stack import Stack
 from archlib.core.values import Value
@@ -165,7 +165,7 @@ class Serverless(Blueprint):
         self.choose()
         self.settle()
         # Whatever is inside one makes it needed.
-        self.network: Any = self._network() if self.needs_network else None
+        self.network: Any = self._shared_network() if self.needs_network else None
         self.data = app.stack("data", description=f"What {app.name} ({app.environment}) keeps")
         self.code = app.stack("app", description=f"What {app.name} ({app.environment}) runs")
         self.monitoring = app.stack("monitoring", description=f"Alarms and dashboard of {app.name} ({app.environment})")
@@ -265,6 +265,23 @@ class Serverless(Blueprint):
         self.dashboards: list[Dashboard] = []
         with self.at("monitoring"):
             self._watch()
+
+    def _shared_network(self) -> Vpc:
+        """Return the network of the app, which another blueprint may have made."""
+        made: list[Vpc] = []
+
+        def make() -> Vpc:
+            made.append(self._network())
+            return made[0]
+
+        network = self.app.once("network", make)
+        with self.at("network"):
+            if not made and self.settings.network is not None:
+                raise WiringError("network: must be left out where another blueprint of the app has one, got another")
+            if needed := sorted(self.endpoints()):
+                network.add_endpoints(*needed)
+        self.settle()
+        return network
 
     def _network(self) -> Vpc:
         chosen = self.settings.network
@@ -465,9 +482,14 @@ class Serverless(Blueprint):
             self.alarm_topic = self._topic(self.data, "alarms")
 
     def _topic(self, stack: Stack, name: str) -> Topic:
-        topic = Topic(stack, name, display_name=f"{self.app.name} {self.app.environment}")
+        """Return the topic ``name``, which all blueprints of the app share."""
+        words = f"{self.app.name} {self.app.environment}"
+        topic = self.app.once(f"topic {name}", lambda: Topic(stack, name, display_name=words))
+        told: set[str] = self.app.once(f"addresses of {name}", set)
         for address in self.settings.monitoring.emails:
-            topic.subscribe_email(address)
+            if address not in told:
+                told.add(address)
+                topic.subscribe_email(address)
         return topic
 
     def tiers(self) -> dict[str, Sequence[Watched]]:
@@ -494,7 +516,10 @@ class Serverless(Blueprint):
             if topic is not None:
                 self.alarms += Alarm.each(stack, chain(*local.values()), notify=topic)
             if chosen.dashboard:
-                self.dashboards.append(Dashboard(stack, in_region(self.app.name, region), tiers=local))
+                name = in_region(self.app.name, region)
+                if f"{pascal(name)}Dashboard" in self.app.homes:  # of another blueprint in the same app
+                    name = f"{name}-{self.name}"
+                self.dashboards.append(Dashboard(stack, name, tiers=local))
 
 
 def in_network(function: Any) -> bool:

@@ -65,7 +65,8 @@ def command(
         click.echo(json.dumps({"stacks": rows, "files": [str(path) for path in files]}, indent=2))
         return
     for stack in stacks:
-        click.echo(f"{out / stack['file']}  {counted(stack['resources'], 'resource')}")
+        where = f", only in {stack['region']}" if "region" in stack else ""
+        click.echo(f"{out / stack['file']}  {counted(stack['resources'], 'resource')}{where}")
     checked = "not checked" if no_lint else counted(made["warnings"], "warning") if made["warnings"] else "no findings"
     resources = sum(stack["resources"] for stack in stacks)
     click.echo(f"{counted(len(stacks), 'stack')}, {counted(resources, 'resource')}, {checked}")

@@ -20,6 +20,11 @@ R = TypeVar("R", bound=AWSObject)
 Removal = Literal["Retain", "Delete"]
 
 ASSET_BUCKET = "AssetBucket"
+_PREFIX_LISTS = {
+    "cloudfront": "com.amazonaws.global.cloudfront.origin-facing",
+    "dynamodb": "com.amazonaws.<region>.dynamodb",
+    "s3": "com.amazonaws.<region>.s3",
+}
 
 _SNAPSHOT_TYPES = frozenset(
     {
@@ -147,7 +152,7 @@ class Stack:
         return self._supplied(
             f"{service.capitalize()}PrefixList",
             ParameterSource("prefix-list", output=service),
-            f"Id of the prefix list of {service}, from: aws ec2 describe-managed-prefix-lists",
+            f"Id of the prefix list {_PREFIX_LISTS[service]}, from: aws ec2 describe-managed-prefix-lists",
         )
 
     def _supplied(self, name: str, source: ParameterSource, description: str) -> Ref:

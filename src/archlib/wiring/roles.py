@@ -74,6 +74,10 @@ class Network(Protocol):
         """Return what a caller inside needs to reach AWS APIs privately; None if there is no endpoint."""
         ...
 
+    def attach(self) -> str | None:
+        """Make sure that there is an internet gateway, and return the logical id to wait for, if it is known."""
+        ...
+
     def for_gateway(self, service: Literal["s3", "dynamodb"]) -> Binding:
         """Return what a caller inside needs to reach ``service`` by the free gateway endpoint."""
         ...
@@ -244,8 +248,8 @@ class HiddenEntry(Named, Protocol):
         """TCP port it answers on: 443 speaks TLS."""
         ...
 
-    def admit_cloudfront(self) -> None:
-        """Let CloudFront in."""
+    def admit_cloudfront(self) -> Sequence[str]:
+        """Let CloudFront in, and return the logical ids of what must be there first."""
         ...
 
 

@@ -7,6 +7,8 @@ import pytest
 from archlib import App, StackArtifact
 from archlib.blueprints.microservices import Microservices
 from archlib.blueprints.microservices_settings import MicroservicesSettings
+from archlib.blueprints.multi_tier import MultiTier, MultiTierSettings
+from archlib.blueprints.serverless import Serverless, ServerlessSettings
 from archlib.errors import SettingsError
 
 
@@ -63,3 +65,62 @@ def test_kubernetes_takes_the_place_of_ecs() -> None:
 def test_workloads_need_a_cluster() -> None:
     with pytest.raises(SettingsError, match="workload 'orders': kubernetes must be given, got none; add the cluster"):
         build(workloads={"orders": {}})
+
+
+def test_blueprints_share_the_network_the_topic_and_the_stacks_of_one_app() -> None:
+    app = App("shop", "test")
+    people = {"emails": ["oncall@example.com"]}
+    tier = MultiTier(
+        app,
+        MultiTierSettings.model_validate(
+            {
+                "domain": {"name": "shop.example.com", "zone_id": "Z0123456789ABCDEFGHIJ"},
+                "application": {"instances": {"connects_to": ["ledger"]}},
+                "databases": {"ledger": {}},
+                "monitoring": people,
+            }
+        ),
+    )
+    parts = Serverless(
+        app,
+        ServerlessSettings.model_validate(
+            {
+                "functions": {"report": {"code": {"inline": "def handler(e, c): pass"}, "sends_to": ["jobs"],
+                                         "in_network": True}},
+                "queues": {"jobs": {}},
+                "monitoring": people,
+            }
+        ),
+    )  # fmt: skip
+    parts.functions["report"].connect(tier.databases["ledger"].for_connecting())
+
+    found = {name: node for stack in app.assemble() for name, node in stack.template["Resources"].items()}
+    assert parts.network is tier.network
+    assert {"ShopSqsEndpoint", "ShopSecretsmanagerEndpoint", "ShopDashboard", "ShopServerlessDashboard"} <= found.keys()
+    assert len([name for name in found if found[name]["Type"] == "AWS::EC2::VPC"]) == 1
+    assert len([name for name in found if found[name].get("Properties", {}).get("Protocol") == "email"]) == 1
+
+
+def test_the_network_is_chosen_once() -> None:
+    app = App("shop", "test")
+    Serverless(app, ServerlessSettings.model_validate({"network": {"zones": 3}, "databases": {"ledger": {}}}))
+
+    with pytest.raises(SettingsError, match="network: must be left out where another blueprint of the app has one"):
+        Serverless(app, ServerlessSettings.model_validate({"network": {"zones": 2}, "databases": {"other": {}}}))
+
+
+def test_a_cluster_alone_gets_its_network() -> None:
+    assert "network" in build(kubernetes={})
+
+
+def test_cloudfront_finds_an_internet_gateway_that_leads_nowhere() -> None:
+    found = build(
+        entry="cloudfront",
+        services={"orders": {"image": "orders:v1", "routes": ["/*"]}},
+        repositories={"orders": {}},
+    )
+
+    network = found["network"].template["Resources"]
+    assert "ShopInternetGatewayAttachment" in network
+    assert not [name for name in network if "PublicRoute" in name]
+    assert "shop-test-network" in found["edge"].depends_on

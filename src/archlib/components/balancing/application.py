@@ -10,7 +10,7 @@ from troposphere import ec2
 from troposphere import elasticloadbalancingv2 as elb
 
 from archlib.components.balancing.rules import PRIORITIES, Condition, Rules
-from archlib.components.balancing.target_groups import HealthCheck, Spread, add_balancer, attributes
+from archlib.components.balancing.target_groups import HealthCheck, Spread, add_balancer, attributes, public_way
 from archlib.components.network.security_group import SecurityGroup
 from archlib.components.observability.access_logs import AccessLogs
 from archlib.core.component import Component
@@ -135,7 +135,7 @@ class ApplicationLoadBalancer(Component):
             Subnets=list(subnets),
             Type="application",
             # Elastic Load Balancing tries to write to the bucket when it is told of it.
-            DependsOn=logs.policy,
+            DependsOn=[logs.policy, *public_way(network, internal=internal)],
         )
         add_balancer(self, self.resource)
         self.listener = self._listen(certificate, more_certificates, tls_policy)
@@ -220,11 +220,15 @@ class ApplicationLoadBalancer(Component):
             security_group=self.security_group,
         )
 
-    def admit_cloudfront(self) -> None:
+    def admit_cloudfront(self) -> Sequence[str]:
         """Let CloudFront in, for distributions that have this load balancer as a VPC origin.
 
-        Creates ``<Name>CloudfrontIngress``. Only addresses of CloudFront get in, and as the load balancer has none
-        that is reachable from the internet, only through a VPC origin of this account.
+        Creates ``<Name>CloudfrontIngress``, and an internet gateway of the network, which CloudFront asks for but sends
+        nothing through. Only addresses of CloudFront get in, and as the load balancer has none that is reachable from
+        the internet, only through a VPC origin of this account.
+
+        Returns:
+            The logical ids of what must be there before the VPC origin.
         """
         title = self.id("CloudfrontIngress")
         if title not in self.stack.template.resources:
@@ -239,6 +243,7 @@ class ApplicationLoadBalancer(Component):
                     SourcePrefixListId=self.stack.prefix_list("cloudfront"),
                 )
             )
+        return [each for each in (self.network.attach(), title, self.id("Listener")) if each]
 
     def route(
         self,

@@ -10,7 +10,7 @@ from troposphere import ec2
 from troposphere import elasticloadbalancingv2 as elb
 
 from archlib.components.balancing.application import TLS_POLICY
-from archlib.components.balancing.target_groups import HealthCheck, add_balancer, attributes
+from archlib.components.balancing.target_groups import HealthCheck, add_balancer, attributes, public_way
 from archlib.components.network.security_group import SecurityGroup
 from archlib.components.observability.access_logs import AccessLogs
 from archlib.core.component import Component
@@ -102,7 +102,7 @@ class NetworkLoadBalancer(Component):
             Scheme="internal" if internal else "internet-facing",
             SecurityGroups=[group.group_id],
             Type="network",
-            DependsOn=logs.policy,
+            DependsOn=[logs.policy, *public_way(network, internal=internal)],
         )
         if fixed_addresses:
             for zone in range(1, len(subnets) + 1):

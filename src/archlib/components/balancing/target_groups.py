@@ -12,6 +12,7 @@ from troposphere import elasticloadbalancingv2 as elb
 from archlib.core.component import Check, Component
 from archlib.core.values import Value
 from archlib.units import seconds
+from archlib.wiring.roles import Network
 
 Algorithm = Literal["least_outstanding_requests", "round_robin", "weighted_random"]
 HttpVersion = Literal["HTTP1", "HTTP2", "GRPC"]
@@ -118,6 +119,12 @@ class Spread:
 def attributes(kind: type, found: dict[str, Value]) -> list[object]:
     """Return ``found`` as the list of keys and values that load balancers and target groups take."""
     return [kind(Key=key, Value=value) for key, value in sorted(found.items())]
+
+
+def public_way(network: Network, *, internal: bool) -> list[str]:
+    """Return what a load balancer waits for: one with public addresses for the way to the internet."""
+    gateway = None if internal else network.attach()
+    return [gateway] if gateway else []
 
 
 def add_balancer(component: Component, resource: elb.LoadBalancer) -> None:

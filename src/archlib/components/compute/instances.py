@@ -30,6 +30,7 @@ from archlib.components.network.security_group import SecurityGroup
 from archlib.components.observability.log_group import LogGroup
 from archlib.core.artifact import Asset
 from archlib.core.component import Component
+from archlib.core.naming import logical_id
 from archlib.core.package import pack, package_problem
 from archlib.core.stack import Stack
 from archlib.core.values import PARTITION, Deferred, Value, encode, join
@@ -42,6 +43,7 @@ from archlib.wiring.scaling import Scaling, Signal
 from archlib.wiring.watch import Watch
 
 _VOLUME = (8, 16_384)
+_WAYS = frozenset({"AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress"})
 _PORT = (1, 65_535)
 _START = (timedelta(minutes=1), timedelta(hours=1))
 _LIFETIME = (1, 365)
@@ -390,7 +392,13 @@ class Instances(Component):
                 )
             )
         policy = [self.role.policy] if self.role.policy in self.stack.template.resources else []
-        return [*policy, *(group.ready for group in self.groups)]
+        # What the script reaches must be open when it starts, and until the last instance is gone.
+        ways = [
+            title
+            for title, resource in self.stack.template.resources.items()
+            if title.startswith(logical_id(self.name, "To")) and resource.resource_type in _WAYS
+        ]
+        return [*policy, *(group.ready for group in self.groups), *sorted(ways)]
 
     def _reach(self, apis: Binding | None) -> None:
         if apis is not None:

@@ -11,7 +11,7 @@ from typing import Literal
 from troposphere import ecs
 
 from archlib.components.containers.image import Image
-from archlib.components.containers.sidecar import ContainerHealth, Sidecar, collector
+from archlib.components.containers.sidecar import OTLP, ContainerHealth, Sidecar, collector
 from archlib.components.containers.sizes import check_size
 from archlib.core.component import Check
 from archlib.wiring.mount import FileSystemMount
@@ -98,6 +98,12 @@ class Container:
         _check_unique(check, "writable", [_volume(folder) for folder in self.folders])
         _check_unique(check, "sidecars", [sidecar.name for sidecar in self.beside])
         _check_unique(check, "file_systems", [mount.name for mount in self.file_systems])
+        mounted = {mount.path for mount in self.file_systems}
+        check.that(mounted.isdisjoint(self.folders), "writable", "without folders of file_systems", list(self.folders))
+        check.that(
+            not (self.tracing and self.port == OTLP), "port", f"another than {OTLP}, on which the collector listens",
+            self.port,
+        )  # fmt: skip
         Image.of(self.image).check(check, "image", internet=self.internet)
         for sidecar in self.beside:
             sidecar.check(check, f"sidecars.{sidecar.name}", internet=self.internet)

@@ -32,7 +32,7 @@ TRACING = Grant(
 _INTERVAL = (timedelta(seconds=5), timedelta(seconds=300))
 _TIMEOUT = (timedelta(seconds=2), timedelta(seconds=60))
 _START = (timedelta(0), timedelta(seconds=300))
-_OTLP = 4318
+OTLP = 4318
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def collector(image: Image | str) -> Sidecar:
     pipeline = {"receivers": ["otlp"], "processors": ["memory_limiter", "batch"], "exporters": ["awsxray"]}
     configuration = {
         "extensions": {"health_check": {}},
-        "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"localhost:{_OTLP}"}}}},
+        "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"localhost:{OTLP}"}}}},
         "processors": {"memory_limiter": {"check_interval": "1s", "limit_mib": 100}, "batch": {"timeout": "5s"}},
         "exporters": {"awsxray": {}},
         "service": {"extensions": ["health_check"], "pipelines": {"traces": pipeline}},
@@ -138,7 +138,7 @@ def collector(image: Image | str) -> Sidecar:
 def tracing_environment(name: str) -> dict[str, str]:
     """Return what tells an OpenTelemetry SDK where the collector is, and that it traces service ``name``."""
     return {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://localhost:{_OTLP}",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://localhost:{OTLP}",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_PROPAGATORS": "xray",
         "OTEL_SERVICE_NAME": name,

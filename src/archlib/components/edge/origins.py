@@ -150,7 +150,7 @@ class InternalOrigin:
 
         Creates ``<Distribution><Label>VpcOrigin``.
         """
-        self.load_balancer.admit_cloudfront()
+        needed = self.load_balancer.admit_cloudfront()
         app, tls = distribution.stack.app, self.load_balancer.port == _HTTPS
         endpoint = cloudfront.VpcOriginEndpointConfig(
             Arn=self.load_balancer.arn,
@@ -162,7 +162,9 @@ class InternalOrigin:
         else:
             endpoint.HTTPPort = self.load_balancer.port
         way = distribution.add(
-            cloudfront.VpcOrigin(distribution.id(f"{label}VpcOrigin"), VpcOriginEndpointConfig=endpoint)
+            cloudfront.VpcOrigin(
+                distribution.id(f"{label}VpcOrigin"), VpcOriginEndpointConfig=endpoint, DependsOn=list(needed)
+            )
         )
         return cloudfront.Origin(
             Id=label,

@@ -55,7 +55,8 @@ class Vpc(Component):
     each subnet with its table. ``<Name>S3Endpoint`` and ``<Name>DynamodbEndpoint`` are the free gateway endpoints;
     ``<Name>FlowLog`` with ``<Name>VpcLogGroup``, ``<Name>VpcRole`` and ``<Name>VpcPolicy`` records all traffic.
 
-    With public subnets also ``<Name>InternetGateway``, ``<Name>InternetGatewayAttachment``, ``<Name>PublicSubnetN``,
+    With public subnets, and behind CloudFront, also ``<Name>InternetGateway`` and ``<Name>InternetGatewayAttachment``;
+    with public subnets ``<Name>PublicSubnetN``,
     ``<Name>PublicRouteTable`` and ``<Name>PublicRoute``; with NAT ``<Name>NatGatewayN``, ``<Name>NatAddressN`` and
     ``<Name>PrivateRouteN``; with IPv6 ``<Name>Ipv6Block``, ``<Name>EgressGateway``, ``<Name>PublicRouteIpv6`` and
     ``<Name>PrivateRouteIpv6N``; with endpoints the parts of :class:`Endpoints`.
@@ -267,13 +268,19 @@ class Vpc(Component):
             )
         return tuple(self.ref(f"{role}{zone}") for zone in self._zones)
 
+    def attach(self) -> str:
+        """Attach an internet gateway, and return the logical id to wait for; by itself it leads nowhere.
+
+        Load balancers that face the internet and VPC origins of CloudFront need one.
+        """
+        title = self.id("InternetGatewayAttachment")
+        if title not in self.stack.template.resources:
+            self.add(ec2.InternetGateway(self.id("InternetGateway")))
+            self.add(ec2.VPCGatewayAttachment(title, InternetGatewayId=self.ref("InternetGateway"), VpcId=self.vpc_id))
+        return title
+
     def _public(self) -> tuple[Ref, ...]:
-        self.add(ec2.InternetGateway(self.id("InternetGateway")))
-        self.add(
-            ec2.VPCGatewayAttachment(
-                self.id("InternetGatewayAttachment"), InternetGatewayId=self.ref("InternetGateway"), VpcId=self.vpc_id
-            )
-        )
+        self.attach()
         table = self._table("PublicRouteTable")
         routes = [self._route("PublicRoute", table, _ANYWHERE)]
         if self._ipv6:
@@ -384,6 +391,9 @@ class ExistingVpc:
     def for_aws_apis(self) -> Binding | None:
         """Return what a caller inside needs to reach AWS APIs privately; None if there is no way."""
         return _apis("vpc", self.endpoints_group, self.prefix_lists)
+
+    def attach(self) -> None:
+        """Do nothing: a VPC that holds what faces the internet must have its internet gateway already."""
 
     def for_gateway(self, service: Literal["s3", "dynamodb"]) -> Binding:
         """Return what a caller inside needs to reach ``service`` by a gateway endpoint, which the VPC must have."""

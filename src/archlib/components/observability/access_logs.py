@@ -10,7 +10,7 @@ from archlib.core.app import App
 from archlib.core.component import Component
 from archlib.core.naming import in_region
 from archlib.core.stack import Stack
-from archlib.core.suppression import suppress
+from archlib.core.suppression import suppress, withdraw
 from archlib.core.values import ACCOUNT, Value, join
 from archlib.wiring.policies import ResourcePolicy
 
@@ -56,6 +56,7 @@ class AccessLogs(Component):
             "s3-no-event-notifications",
         )
         self.add(self.resource, stateful=True)
+        self._lists_access = False
         self._policy = bucket_policy(self, self.arn)
         self.admit("logging.s3.amazonaws.com", ("s3:PutObject",))
 
@@ -109,9 +110,12 @@ class AccessLogs(Component):
 
     def admit_cloudfront(self) -> None:
         """Let CloudFront deliver logs, which it does by an access control list; no other kind of list is accepted."""
-        self.resource.OwnershipControls = s3.OwnershipControls(
-            Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerPreferred")]
-        )
+        if not self._lists_access:
+            self._lists_access = True
+            self.resource.OwnershipControls = s3.OwnershipControls(
+                Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerPreferred")]
+            )
+            withdraw(self.resource, "guard-needs-legacy-acl")
 
 
 def private_bucket(title: str, encryption: s3.ServerSideEncryptionByDefault) -> s3.Bucket:

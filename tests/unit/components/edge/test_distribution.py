@@ -34,8 +34,9 @@ class Balancer:
     dns_name: str = "internal-inside-0123456789.eu-west-1.elb.amazonaws.com"
     admitted: list[str] = field(default_factory=list)
 
-    def admit_cloudfront(self) -> None:
+    def admit_cloudfront(self) -> list[str]:
         self.admitted.append("cloudfront")
+        return []
 
 
 @pytest.fixture

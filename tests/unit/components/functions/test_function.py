@@ -39,6 +39,9 @@ class Network:
     def for_aws_apis(self) -> Binding | None:
         return Binding("endpoints", "calling AWS", ports=(443,), security_group="sg-1") if self._endpoints else None
 
+    def attach(self) -> None:
+        return None
+
     def for_gateway(self, service: str) -> Binding:
         return Binding(service, "calling AWS")
 

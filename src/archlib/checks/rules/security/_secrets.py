@@ -20,7 +20,7 @@ _NO_SECRET_NAME = re.compile(
 )
 _NO_SECRET = re.compile(
     r"(?:true|false|yes|no|none|null|enabled|disabled|required|optional|seconds|minutes|hours|days)$"
-    r"|arn:|https?://|/|[$=]|\{%",
+    r"|arn:|https?://|/[\w.-]*/|\$[{(]?\w+[)}]?$|=|\{%",
     re.IGNORECASE,
 )
 _PATH_LIKE = re.compile(r"[\w.-]+(?:/[\w.-]+)+")

@@ -13,6 +13,8 @@ def function(name, value):
     ("name", "value"),
     [
         ("DB_PASSWORD", "hunter22"),
+        ("DB_PASSWORD", "/hunter22"),
+        ("DB_PASSWORD", "$hunter22!"),
         ("STRIPE_SECRET", "sk-1234"),
         ("githubToken", "abcdef"),
         ("API_KEY", "abcdef"),
