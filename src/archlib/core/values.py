@@ -109,16 +109,18 @@ def _encode(node: Any, names: set[str]) -> Any:  # noqa: C901, PLR0912  (every f
             if type(value) not in _PLAIN:
                 sequence[index] = _encode(value, names)
         return sequence
-    if _encodes_itself(kind):
+    form, required, validates = _form(kind)
+    if form == "own":
         return _encode(node.to_dict(), names)
-    if isinstance(node, AWSHelperFn):
+    if form == "helper":
         return _encode(node.data, names)
-    if isinstance(node, BaseAWSObject):
+    if form == "object":
         if node.do_validation:
             # What to_dict does before it walks the tree three times.
-            if not _required(kind) <= node.properties.keys():
+            if not required <= node.properties.keys():
                 node._validate_props()  # noqa: SLF001  (says which property is missing)
-            node.validate()
+            if validates:
+                node.validate()
         mapping = _encode(node.resource, names)
         if not node.properties:
             mapping.pop("Properties", None)
@@ -127,15 +129,16 @@ def _encode(node: Any, names: set[str]) -> Any:  # noqa: C901, PLR0912  (every f
 
 
 @cache
-def _encodes_itself(kind: Any) -> bool:
-    """Whether objects of ``kind`` have a form in templates of their own making."""
-    return getattr(kind, "to_dict", None) not in {None, *_OWN_TO_DICT}
-
-
-@cache
-def _required(kind: type[BaseAWSObject]) -> frozenset[str]:
-    """Return the properties that objects of ``kind`` must have."""
-    return frozenset(name for name, (_, required) in kind.props.items() if required)
+def _form(kind: Any) -> tuple[str, frozenset[str], bool]:
+    """Return how objects of ``kind`` become plain, the properties they must have, and whether they check themselves."""
+    if getattr(kind, "to_dict", None) not in {None, *_OWN_TO_DICT}:
+        return "own", frozenset(), False
+    if issubclass(kind, AWSHelperFn):
+        return "helper", frozenset(), False
+    if issubclass(kind, BaseAWSObject):
+        required = frozenset(name for name, (_, needed) in kind.props.items() if needed)
+        return "object", required, kind.validate is not BaseAWSObject.validate
+    return "other", frozenset(), False
 
 
 def _encode_other(node: Any, names: set[str]) -> Any:

@@ -87,18 +87,19 @@ def _entry(head: str, node: Any, indent: str, lines: list[str]) -> None:
 def _mapping(node: dict[str, Any], indent: str, lines: list[str], lead: str = "") -> None:
     """Write the keys of ``node``; before the first one stands ``lead`` instead of ``indent``."""
     lead = lead or indent
+    texts, write = _TEXTS, lines.append
     for key, value in node.items():
         # The common kinds of values come first: they are most of every template.
         kind = type(value)
         if kind is str and "\n" not in value:
-            lines.append(f"{lead}{_TEXTS[key]}: {_TEXTS[value]}")
+            write(f"{lead}{texts[key]}: {texts[value]}")
         elif kind is dict and len(value) > 1:
-            lines.append(f"{lead}{_TEXTS[key]}:")
+            write(f"{lead}{texts[key]}:")
             _mapping(value, indent + _INDENT, lines)
         elif kind is int:
-            lines.append(f"{lead}{_TEXTS[key]}: {value}")
+            write(f"{lead}{texts[key]}: {value}")
         else:
-            _entry(f"{lead}{_TEXTS[key]}:", value, indent, lines)
+            _entry(f"{lead}{texts[key]}:", value, indent, lines)
         lead = indent
 
 

@@ -72,6 +72,9 @@ class Database(Component):
     with read replicas: there ``<Name>DatabaseSecret`` with ``<Name>DatabaseSecretAttachment`` keeps it, and its
     :meth:`Secret.rotate_by` rotates it.
 
+    RDS makes the log groups of exported logs itself, such as ``/aws/rds/instance/<id>/postgresql``, without the app's
+    key and without an end: ``aws logs associate-kms-key`` and ``aws logs put-retention-policy`` set both.
+
     See https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_BestPractices.Security.html
 
     Args:
