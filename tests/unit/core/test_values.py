@@ -292,7 +292,6 @@ def test_a_deferred_value_is_computed_each_time() -> None:
         ({"Fn::Sub": []}, {""}),
         ("Queue", set()),
     ],
-    ids=lambda value: str(value).replace(":", ""),  # two colons would end the name of a test
 )
 def test_references_are_found_in_plain_data_and_while_encoding(node: Any, names: set[str]) -> None:
     noted: set[str] = set()
