@@ -278,7 +278,7 @@ class Serverless(Blueprint):
         with self.at("network"):
             if not made and self.settings.network is not None:
                 raise WiringError("network: must be left out where another blueprint of the app has one, got another")
-            if needed := sorted(self.endpoints()):
+            if not made and (needed := sorted(self.endpoints())):
                 network.add_endpoints(*needed)
         self.settle()
         return network

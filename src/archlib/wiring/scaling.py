@@ -143,6 +143,11 @@ class Scaling:
         return self.minimum if self.desired is None else self.desired
 
     @property
+    def fixed(self) -> bool:
+        """Whether nothing ever changes the number."""
+        return self.minimum == self.maximum and not self.schedule
+
+    @property
     def needs_targets(self) -> bool:
         """Whether something can only be measured behind a load balancer."""
         return self.requests is not None or any(step.metric in _OF_TARGETS for step in self.steps)

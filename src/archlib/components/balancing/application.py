@@ -10,7 +10,14 @@ from troposphere import ec2
 from troposphere import elasticloadbalancingv2 as elb
 
 from archlib.components.balancing.rules import PRIORITIES, Condition, Rules
-from archlib.components.balancing.target_groups import HealthCheck, Spread, add_balancer, attributes, public_way
+from archlib.components.balancing.target_groups import (
+    Balancer,
+    HealthCheck,
+    Spread,
+    add_balancer,
+    attributes,
+    public_way,
+)
 from archlib.components.network.security_group import SecurityGroup
 from archlib.components.observability.access_logs import AccessLogs
 from archlib.core.component import Component
@@ -35,7 +42,7 @@ _BODY_MAX = 1024
 _TLS_RULES = ("CKV_AWS_2", "CKV_AWS_103", "NIST.800.53.R5-ELBv2ACMCertificateRequired")
 
 
-class ApplicationLoadBalancer(Component):
+class ApplicationLoadBalancer(Balancer, Component):
     """An application load balancer that speaks TLS, answers 404, and passes on what it is given routes for.
 
     Creates ``<Name>LoadBalancer``, ``<Name>LoadBalancerSecurityGroup`` and ``<Name>Listener``; with
@@ -183,29 +190,9 @@ class ApplicationLoadBalancer(Component):
         self.add(listener)
 
     @property
-    def arn(self) -> Value:
-        """ARN of the load balancer."""
-        return self.ref()
-
-    @property
     def listener_arn(self) -> Value:
         """ARN of the listener that routes requests."""
         return self.ref("Listener")
-
-    @property
-    def dns_name(self) -> Value:
-        """Its own host name, which no certificate is for; give it an alias record."""
-        return self.attribute("DNSName")
-
-    @property
-    def hosted_zone_id(self) -> Value:
-        """Id of the zone its host name is in, which alias records name."""
-        return self.attribute("CanonicalHostedZoneID")
-
-    @property
-    def full_name(self) -> Value:
-        """Its name in metrics: ``app/...``."""
-        return self.attribute("LoadBalancerFullName")
 
     def for_calling(self) -> Binding:
         """Return what a caller inside the network needs: its port, and ``<NAME>_HOST``.

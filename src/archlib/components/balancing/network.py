@@ -10,7 +10,7 @@ from troposphere import ec2
 from troposphere import elasticloadbalancingv2 as elb
 
 from archlib.components.balancing.application import TLS_POLICY
-from archlib.components.balancing.target_groups import HealthCheck, add_balancer, attributes, public_way
+from archlib.components.balancing.target_groups import Balancer, HealthCheck, add_balancer, attributes, public_way
 from archlib.components.network.security_group import SecurityGroup
 from archlib.components.observability.access_logs import AccessLogs
 from archlib.core.component import Component
@@ -32,7 +32,7 @@ _PORTS = (1, 65_535)
 _DRAIN = (timedelta(0), timedelta(hours=1))
 
 
-class NetworkLoadBalancer(Component):
+class NetworkLoadBalancer(Balancer, Component):
     """A network load balancer, which passes connections on without looking into them.
 
     Creates ``<Name>LoadBalancer`` and ``<Name>LoadBalancerSecurityGroup``; with ``fixed_addresses`` ``<Name>AddressN``
@@ -80,8 +80,7 @@ class NetworkLoadBalancer(Component):
             check.that(not (internal and fixed_addresses), "fixed_addresses", "false for an internal one", True)
         self.internal = internal
         self.network = network
-        self._groups: list[tuple[str, TargetGroup]] = []
-        self._ports: dict[int, str] = {}
+        self._forwarded: dict[int, tuple[str, TargetGroup]] = {}
         logs = AccessLogs.of(stack.app)
         logs.admit_network_load_balancer(name)
         group = SecurityGroup(stack, f"{name}-load-balancer", vpc_id=network.vpc_id, description=f"Traffic to {name}")
@@ -117,33 +116,13 @@ class NetworkLoadBalancer(Component):
             suppress(self.resource, "public-entry-point")
         add_balancer(self, self.resource)
 
-    @property
-    def arn(self) -> Value:
-        """ARN of the load balancer."""
-        return self.ref()
-
-    @property
-    def dns_name(self) -> Value:
-        """Its own host name."""
-        return self.attribute("DNSName")
-
-    @property
-    def hosted_zone_id(self) -> Value:
-        """Id of the zone its host name is in, which alias records name."""
-        return self.attribute("CanonicalHostedZoneID")
-
-    @property
-    def full_name(self) -> Value:
-        """Its name in metrics: ``net/...``."""
-        return self.attribute("LoadBalancerFullName")
-
     def for_calling(self, port: int) -> Binding:
         """Return what a caller inside the network needs to connect to ``port``, and ``<NAME>_HOST``.
 
         Raises:
             WiringError: nothing is forwarded from that port.
         """
-        if port not in self._ports:
+        if port not in self._forwarded:
             raise WiringError(f"{self}: port must be one that is forwarded, got {port}; call forward() first")
         return Binding(
             self.name,
@@ -189,7 +168,7 @@ class NetworkLoadBalancer(Component):
             )  # fmt: skip
             if health is not None:
                 health.check(check)
-        if self._ports.setdefault(port, target.name) != target.name or len(self._ports) <= len(self._groups):
+        if port in self._forwarded:
             raise WiringError(f"{self}: port must be forwarded once, got {port} for {target.name!r} too; take another")
         pair = f"{pascal(target.name)}{pascal(self.name)}"
         group = elb.TargetGroup(
@@ -229,7 +208,7 @@ class NetworkLoadBalancer(Component):
         made = TargetGroup(
             group.ref(), group.get_att("TargetGroupFullName"), self.full_name, f"{pair}Listener", drain, requests=False
         )
-        self._groups.append((target.name, made))
+        self._forwarded[port] = (target.name, made)
         target.join(made)
         return made
 
@@ -242,6 +221,6 @@ class NetworkLoadBalancer(Component):
             *(
                 Watch(f"{name}-unhealthy", f"Targets of {name!r} that are not well", namespace, "UnHealthyHostCount",
                       group.dimensions, "Maximum", 1, period=timedelta(minutes=1), periods=5)
-                for name, group in self._groups
+                for name, group in self._forwarded.values()
             ),
         ]  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from troposphere import AWSObject
 from troposphere import elasticloadbalancingv2 as elb
 
 from archlib.core.component import Check, Component
@@ -119,6 +120,32 @@ class Spread:
 def attributes(kind: type, found: dict[str, Value]) -> list[object]:
     """Return ``found`` as the list of keys and values that load balancers and target groups take."""
     return [kind(Key=key, Value=value) for key, value in sorted(found.items())]
+
+
+class Balancer:
+    """What load balancers for requests and for connections offer alike."""
+
+    resource: AWSObject
+
+    @property
+    def arn(self) -> Value:
+        """ARN of the load balancer."""
+        return self.resource.ref()
+
+    @property
+    def dns_name(self) -> Value:
+        """Its own host name; a certificate is for that of an alias record."""
+        return self.resource.get_att("DNSName")
+
+    @property
+    def hosted_zone_id(self) -> Value:
+        """Id of the zone its host name is in, which alias records name."""
+        return self.resource.get_att("CanonicalHostedZoneID")
+
+    @property
+    def full_name(self) -> Value:
+        """Its name in metrics: ``app/...`` or ``net/...``."""
+        return self.resource.get_att("LoadBalancerFullName")
 
 
 def public_way(network: Network, *, internal: bool) -> list[str]:

@@ -42,8 +42,8 @@ def check_scaling(check: Check, scaling: Scaling, *, memory: bool) -> None:
 def scale(instances: Instances, watches: Mapping[Signal, Watch]) -> None:
     """Add what scales by the instances' own metrics, of which ``watches`` are the watches, and by the clock."""
     scaling = instances.scaling
-    if scaling.minimum == scaling.maximum and not scaling.schedule:
-        return  # the number is fixed
+    if scaling.fixed:
+        return
     if scaling.cpu is not None:
         _track(instances, "Cpu", scaling.cpu, "ASGAverageCPUUtilization")
     if scaling.memory is not None:
@@ -81,7 +81,7 @@ def scale(instances: Instances, watches: Mapping[Signal, Watch]) -> None:
 def scale_by_targets(instances: Instances, group: TargetGroup) -> None:
     """Add what scales by the requests of ``group``."""
     scaling = instances.scaling
-    if scaling.minimum == scaling.maximum and not scaling.schedule:
+    if scaling.fixed:
         return
     steps = [step for step in scaling.steps if step.metric not in OWN]
     added = [_step(instances, step, step.watch(str(instances), {}, group)) for step in steps]

@@ -12,7 +12,7 @@ from archlib.components.containers.cluster import Cluster
 from archlib.components.containers.container import MAIN, PROXY_MIB, Architecture, Container, Protocol
 from archlib.components.containers.deployment import Deployment, moving
 from archlib.components.containers.image import Image
-from archlib.components.containers.service_scaling import is_fixed, scale, scale_by_requests
+from archlib.components.containers.service_scaling import scale, scale_by_requests
 from archlib.components.containers.sidecar import COLLECTOR, ContainerHealth, Sidecar
 from archlib.components.containers.task_definition import RunsContainers, TaskDefinition
 from archlib.components.identity.key import Key
@@ -210,7 +210,7 @@ class FargateService(RunsContainers, Component):
         return found
 
     def _size(self) -> None:
-        fixed = is_fixed(self.scaling)
+        fixed = self.scaling.fixed
         if fixed or self.scaling.desired is not None:
             self.resource.DesiredCount = self.scaling.at_first
         if not fixed:
@@ -220,7 +220,7 @@ class FargateService(RunsContainers, Component):
 
     @property
     def _unmeasured(self) -> bool:
-        wanted = self.scaling.needs_targets and not is_fixed(self.scaling)
+        wanted = self.scaling.needs_targets and not self.scaling.fixed
         return wanted and not any(group.requests for group in self._groups)
 
     @property

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 _OWN = ("cpu", "memory")
 
 
-def is_fixed(size: Scaling) -> bool:
-    """Whether nothing ever changes the number."""
-    return size.minimum == size.maximum and not size.schedule
-
-
 def scale(service: FargateService, size: Scaling) -> None:
     """Let CPU, memory and the clock decide how many tasks of ``service`` run."""
     target = scaling.ScalableTarget(
