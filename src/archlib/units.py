@@ -1,9 +1,12 @@
-"""Durations as people write them, and as AWS wants them."""
+"""Durations and other values as people write them, and as AWS wants them."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import fields, is_dataclass
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(\d+)([smhd])")
@@ -36,6 +39,28 @@ def format_duration(duration: timedelta) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def show(value: Any) -> str:
+    """Return ``value`` as messages show it to those who write Python and to those who write YAML."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case timedelta():
+            return format_duration(value)
+        case Path():
+            return repr(str(value))
+        case dict():
+            return f"{{{', '.join(f'{key!r}: {show(each)}' for key, each in value.items())}}}"
+        case list() | tuple():
+            return f"[{', '.join(map(show, value))}]"
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            parts = (f"{field.name}: {show(getattr(value, field.name))}" for field in fields(value))
+            return f"{{{', '.join(parts)}}}"
+        case _:
+            return repr(value)
 
 
 def seconds(duration: timedelta) -> int:

@@ -11,6 +11,7 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from archlib import App, StackArtifact
+from archlib.blueprints.entry_settings import EntrySettings
 from archlib.blueprints.microservices import Microservices
 from archlib.blueprints.multi_tier import MultiTier
 from archlib.blueprints.serverless import Serverless
@@ -188,6 +189,8 @@ def microservices(draw: st.DrawFn) -> dict[str, Any]:
             "routes": routes,
             "calls": draw(some(sorted(services))),
         }
+    if not any(each["routes"] for each in services.values()):
+        found = {name: value for name, value in found.items() if name not in EntrySettings.model_fields}
     return {**found, "services": services, "repositories": {"shared": {}}}
 
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archlib.units import format_duration, parse_duration, seconds
+from archlib.units import format_duration, parse_duration, seconds, show
 
 
 @given(st.integers(min_value=0, max_value=10**8))
@@ -46,3 +49,31 @@ def test_parts_of_a_second_are_shown_and_never_lost(duration: timedelta, text: s
     assert format_duration(duration) == text
     with pytest.raises(ValueError, match="must be whole seconds, got "):
         seconds(duration)
+
+
+@dataclass(frozen=True)
+class Pair:
+    first: Any
+    second: Any = None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "nothing"),
+        (True, "true"),
+        (False, "false"),
+        (0, "0"),
+        ("a'b", '"a\'b"'),
+        (timedelta(minutes=5), "5m"),
+        (Path("src/main.py"), "'src/main.py'"),
+        ((), "[]"),
+        (("a", None), "['a', nothing]"),
+        (["a"], "['a']"),
+        ({"a": True}, "{'a': true}"),
+        (Pair("a", (Pair(1),)), "{first: 'a', second: [{first: 1, second: nothing}]}"),
+        (Pair, repr(Pair)),
+    ],
+)
+def test_values_are_shown_as_both_python_and_yaml_have_them(value: Any, text: str) -> None:
+    assert show(value) == text

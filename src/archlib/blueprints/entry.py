@@ -10,13 +10,15 @@ from archlib.components.balancing.application import ApplicationLoadBalancer
 from archlib.components.edge.certificate import Certificate
 from archlib.components.edge.distribution import Distribution
 from archlib.components.edge.firewall import Firewall
-from archlib.components.edge.health_check import HealthCheck
+from archlib.components.edge.health_check import PATH_MAX, HealthCheck
 from archlib.components.edge.origins import Behavior, BucketOrigin, InternalOrigin
 from archlib.components.edge.record import Record
 from archlib.components.edge.zone import ExistingZone, Zone
 from archlib.components.network.vpc import Vpc
 from archlib.components.observability.access_logs import AccessLogs
 from archlib.components.storage.bucket import Bucket
+from archlib.core.component import checking
+from archlib.core.formats import check_certificate, check_path
 from archlib.core.naming import in_region
 from archlib.core.regions import GLOBAL_REGION
 from archlib.core.stack import Stack
@@ -130,9 +132,13 @@ class Entry:
                     "certificate: must be left out where CloudFront is the entry, got one; choose a domain, for which "
                     "one is made in each region that needs one"
                 )
+            with checking("entry") as check:
+                check_certificate(check, "certificate", settings.certificate)
         with blueprint.at("health_path"):
             if settings.health_path and not settings.domain:
                 raise WiringError("health_path: must be left out without a domain, got one; choose a domain")
+            with checking("entry") as check:
+                check_path(check, "health_path", settings.health_path, most=PATH_MAX)
         blueprint.settle()
 
     def route(self, target: Any, label: str, chosen: RouteSettings) -> None:

@@ -52,11 +52,11 @@ class EntrySettings(Settings):
     """The public entry, which is TLS: by ``domain``, by ``certificate``, or by ``entry: cloudfront``."""
 
     domain: EntryDomainSettings | None = None
-    """A domain in a hosted zone: certificate and record are made."""
+    """A domain in a hosted zone: its record is made, and its certificate unless ``certificate`` names one."""
 
     certificate: str | None = None
-    """ARN of a certificate for the load balancer: with a domain, instead of one that is made; without one, for a name
-    whose record is yours to make."""
+    """ARN of a certificate for the load balancer, not for CloudFront: with a domain, instead of one that is made;
+    without one, for a name whose record is yours to make."""
 
     entry: Literal["load-balancer", "cloudfront"] = "load-balancer"
     """What faces the internet: the load balancer, or CloudFront before an internal one, which needs no domain."""

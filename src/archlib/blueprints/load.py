@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -22,7 +22,9 @@ from archlib.core.origin import Origin, at
 from archlib.core.source import Path_, Source, parse_yaml, read_text, read_yaml
 from archlib.core.stack import Removal
 from archlib.core.tags import check_tags
+from archlib.core.target import Target
 from archlib.errors import ArchlibError, Problem, SettingsError, SourceError, UsageError
+from archlib.units import show
 
 M = TypeVar("M", bound=BaseModel)
 _WORDS = {
@@ -57,6 +59,43 @@ class WaiverSettings(Settings):
     """Last day on which the waiver holds."""
 
 
+class TargetSettings(Settings):
+    """One account and region, and the rules there; see :class:`archlib.core.target.Target`."""
+
+    account: str | None = None
+    """Twelve digits, in quotes; credentials of another account are refused."""
+
+    region: str | None = None
+    """Where the stacks go; what the AWS configuration says by default."""
+
+    profile: str | None = None
+    """Profile of the AWS configuration."""
+
+    assume_role: str | None = None
+    """ARN of a role that the deployer takes on."""
+
+    service_role: str | None = None
+    """ARN of the role with which CloudFormation works; it sticks to the stacks."""
+
+    protected: bool = False
+    """Deploying and destroying ask for the app's name, and the stacks get termination protection."""
+
+    notifications: list[str] = Field(default_factory=list)
+    """ARNs of topics that CloudFormation tells of every event, up to 5."""
+
+    rollback_alarms: list[str] = Field(default_factory=list)
+    """ARNs of CloudWatch alarms that roll a change back, up to 5."""
+
+    rollback_minutes: int = 0
+    """How long the alarms are watched after a change, 0 to 180."""
+
+    stack_policy: Path | None = None
+    """A stack policy, JSON, for every stack."""
+
+    parameters: dict[str, str] = Field(default_factory=dict)
+    """Values of template parameters that no stack gives: ``Name`` or ``Stack.Name`` -> value."""
+
+
 class Document(Settings):
     """A blueprint file."""
 
@@ -74,6 +113,9 @@ class Document(Settings):
 
     environments: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """What differs by environment: merged over ``settings``. If any is listed, only listed ones can be built."""
+
+    targets: dict[str, TargetSettings | list[TargetSettings]] = Field(default_factory=dict)
+    """Environment -> the account and region it is deployed to, or a list of them."""
 
     tags: dict[str, str] = Field(default_factory=dict)
     """Tags of every resource."""
@@ -117,13 +159,15 @@ def load(
         UsageError: it has no such environment.
     """
     path = Path(file)
-    app = _from_python(path, environment, sets) if path.suffix == ".py" else _from_yaml(path, environment, sets)
+    if path.suffix != ".py":
+        return _from_yaml(path, environment, sets, layout)
+    app = _from_python(path, environment, sets)
     if layout is not None:
         app.layout = layout
     return app
 
 
-def _from_yaml(path: Path, environment: str | None, sets: Sequence[str]) -> App:
+def _from_yaml(path: Path, environment: str | None, sets: Sequence[str], layout: Layout | None) -> App:
     content, lines = read_yaml(path)
     source = Source(str(path.resolve()), lines)
     if not isinstance(content, dict):
@@ -154,9 +198,10 @@ def _from_yaml(path: Path, environment: str | None, sets: Sequence[str]) -> App:
             chosen,
             tags=document.tags,
             removal=document.removal if isinstance(document.removal, str) else document.removal.get(chosen, "Retain"),
-            layout=document.layout,
+            layout=layout or document.layout,
             links=document.links,
         )
+    app.targets = tuple(_targets(document, chosen, source))
     with at(source.origin()):
         kind(app, settings, source=settings_source)
     for index, waiver in enumerate(document.waivers):
@@ -185,6 +230,39 @@ def _environment(document: Document, asked: str | None, source: Source) -> str:
     return chosen
 
 
+def _targets(document: Document, environment: str, source: Source) -> Iterator[Target]:
+    """Yield where ``environment`` goes."""
+    for name in document.targets:
+        if document.environments and name not in document.environments:
+            message = f"targets.{name}: must be an environment, one of {', '.join(document.environments)}"
+            raise SettingsError(Problem(message, source.origin("targets", name)))
+    found = document.targets.get(environment, [])
+    listed = isinstance(found, list)
+    problems: list[Problem] = []
+    for index, settings in enumerate(found if isinstance(found, list) else [found]):
+        place = ("targets", environment, *((index,) if listed else ()))
+        try:
+            # A path is relative to the file.
+            policy = settings.stack_policy and str(source.folder / settings.stack_policy)
+            yield Target(
+                **{
+                    **settings.model_dump(),
+                    "notifications": tuple(settings.notifications),
+                    "rollback_alarms": tuple(settings.rollback_alarms),
+                    "stack_policy": policy,
+                }
+            )
+        except SettingsError as error:
+            problems += [
+                Problem(
+                    problem.message, source.origin(*place, problem.field) if problem.field else source.origin(*place)
+                )
+                for problem in error.problems
+            ]
+    if problems:
+        raise SettingsError(problems)
+
+
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
@@ -206,23 +284,29 @@ def _set(settings: dict[str, Any], text: str) -> tuple[Path_, Origin]:
     node: Any = settings
     *parents, last = path.split(".")
     for key in parents:
-        changed.append(_step(node, key, origin))
+        changed.append(_step(node, key, changed, origin))
         if isinstance(node, dict) and node.get(key) is None:
             node[key] = {}
         node = node[changed[-1]]
-    changed.append(_step(node, last, origin))
+    changed.append(_step(node, last, changed, origin))
     node[changed[-1]] = parse_yaml(value)
     return tuple(changed), origin
 
 
-def _step(node: Any, key: str, origin: Origin) -> str | int:
-    """Return ``key`` as ``node`` takes it: a number in a list."""
-    if isinstance(node, list) and key.isdigit() and int(key) < len(node):
-        return int(key)
-    if not isinstance(node, dict):
-        message = f"{key!r} is inside a value, not a mapping; shorten the path"
-        raise UsageError(Problem(message, origin))
-    return key
+def _step(node: Any, key: str, above: Sequence[str | int], origin: Origin) -> str | int:
+    """Return ``key`` as ``node``, which is at the path ``above``, takes it: a number in a list."""
+    place = ".".join(map(str, above))
+    match node:
+        case dict():
+            return key
+        case list() if key.isdecimal() and int(key) < len(node):
+            return int(key)
+        case list():
+            known = f"a place in the list, 0 to {len(node) - 1}" if node else "left out, for an empty list"
+            message = f"what follows {place!r} must be {known}, got {key!r}; or set the whole list: {place}=[...]"
+        case _:
+            message = f"{key!r} is inside a value, not a mapping; shorten the path to {place!r}"
+    raise UsageError(Problem(message, origin))
 
 
 def validate(
@@ -289,10 +373,8 @@ def _allowed(details: Any) -> str:
 
 def _given(value: Any) -> str:
     match value:
-        case None:
-            return "nothing"
-        case str() | int() | float() | bool():
-            return repr(value)
+        case None | bool() | str() | int() | float():
+            return show(value)
         case Mapping():
             return "a mapping"
         case list():

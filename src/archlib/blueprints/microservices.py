@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, ClassVar
 
 from archlib.blueprints.entry import Entry
+from archlib.blueprints.entry_settings import EntrySettings
 from archlib.blueprints.microservices_settings import MicroservicesSettings
 from archlib.blueprints.serverless import SERVICES, VERBS
 from archlib.blueprints.serverless_settings import ServerlessSettings
@@ -16,12 +19,18 @@ from archlib.components.containers.kubernetes_workload import Workload
 from archlib.components.containers.service import FargateService
 from archlib.components.observability.alarm import Alarm
 from archlib.core.app import App
+from archlib.core.naming import check_name
 from archlib.core.source import Source
 from archlib.errors import WiringError
 from archlib.wiring.binding import Binding
 from archlib.wiring.watch import Watched
 
 __all__ = ["Microservices", "MicroservicesSettings"]
+
+
+_SERVICES_MOST = 100
+# What belongs to one is called after it.
+_NAMES_MOST = {"services": 40, "workloads": 55}
 
 
 class Microservices(Services):
@@ -60,11 +69,56 @@ class Microservices(Services):
         "repositories": {"hello": {"keep": 50}},
         "tables": {"greetings": {"partition_key": "language"}},
     }
-    examples: ClassVar[Mapping[str, Any]] = {}
+    examples: ClassVar[Mapping[str, Any]] = {"kubernetes": {"admins": {"platform": "platform-team"}}}
 
     def __init__(self, app: App, settings: MicroservicesSettings, *, source: Source | None = None) -> None:
         self.settings: MicroservicesSettings
         super().__init__(app, settings, source=source)
+
+    def choose(self) -> None:
+        """Refuse settings that contradict each other, before anything is made of them."""
+        chosen = self.settings
+        routed = any(service.routes for service in chosen.services.values())
+        fields = EntrySettings.model_fields.items()
+        given = [field for field, known in fields if getattr(chosen, field) != known.get_default()]
+        for field in () if routed else given:
+            with self.at(field):
+                raise WiringError(
+                    f"{field}: must be left out while no service has routes, got one; give a service routes, such as "
+                    "['/*'], or remove it"
+                )
+        if routed:
+            with self.at("entry"):
+                self.alone("entry")
+        with self.at("services"):
+            if self.app.layout == "single" and len(chosen.services) > _SERVICES_MOST:
+                raise WiringError(
+                    f"services: must be at most {_SERVICES_MOST} with layout 'single', got {len(chosen.services)}, as "
+                    "one template has room for 500 resources; set layout to 'layered'"
+                )
+        for kind, most in _NAMES_MOST.items():
+            for name in getattr(chosen, kind):
+                with self.at(kind, name):
+                    check_name(name, kind.removesuffix("s"), most=most)
+        if self.app.layout == "layered":
+            self._refuse_circle()
+
+    def _refuse_circle(self) -> None:
+        """Refuse services that call each other: neither of their stacks could be made first."""
+        calls = {
+            name: [called for called in (each.rpartition("/")[2] for each in service.calls) if called != name]
+            for name, service in self.settings.services.items()
+        }
+        try:
+            TopologicalSorter(calls).prepare()
+        except CycleError as error:
+            # graphlib lists each node behind the one it is needed by.
+            circle = list(reversed(error.args[1]))
+            with self.at("services", circle[0], "calls"):
+                raise WiringError(
+                    f"service {circle[0]!r}: calls must not lead back to itself, got {' -> '.join(circle)}; let one of "
+                    "them send messages to a queue instead, or set layout to 'single'"
+                ) from None
 
     @property
     def needs_network(self) -> bool:
@@ -131,14 +185,11 @@ class Microservices(Services):
         super().wire()
         for name, pods in self.settings.workloads.items():
             self.connect(("workloads", name), pods)
-            with self.at("workloads", name, "consumes"):
-                self.workloads[name].connect(*self.consumed(pods))
+            self.take(("workloads", name), pods)
         for name, chosen in self.settings.services.items():
             self.connect(("services", name), chosen)
-            with self.at("services", name, "consumes"):
-                self.services[name].connect(*self.consumed(chosen))
-            with self.at("services", name, "injects"):
-                self.inject(self.services[name], chosen)
+            self.take(("services", name), chosen)
+            self.inject(("services", name), chosen)
             for number, route in enumerate(chosen.routes):
                 with self.at("services", name, "routes", number):
                     assert self.entry is not None  # noqa: S101  (there is a route)
@@ -150,8 +201,8 @@ class Microservices(Services):
         for verbs in (*VERBS.values(), CONSUMED):
             for kind, method in verbs.items():
                 for component in getattr(self, kind, {}).values() if kind != "services" else ():
-                    binding = getattr(component, method)()
-                    component.stack.publish(*_values(binding))
+                    with suppress(WiringError):  # such as a delivery of a stream, which nobody else can write to
+                        component.stack.publish(*_values(getattr(component, method)()))
         for name, system in self.file_systems.items():
             for point in self.settings.file_systems[name].access_points or (None,):
                 mount = system.mount(point)

@@ -82,6 +82,8 @@ class MultiTier(Services):
 
     def choose(self) -> None:
         """Take the one kind of application that is given."""
+        with self.at("entry"):
+            self.alone("entry")
         with self.at("application"):
             self.kind, self.chosen = only_one(
                 self.settings.application, "application: must be", "instances", "service", "function"
@@ -172,11 +174,9 @@ class MultiTier(Services):
         if self.kind == "function":
             self.consume(place, self.chosen)
         else:
-            with self.at(*place, "consumes"):
-                self.application.connect(*self.consumed(self.chosen))
-        if isinstance(self.application, FargateService):
-            with self.at(*place, "injects"):
-                self.inject(self.application, self.chosen)
+            self.take(place, self.chosen)
+        if self.kind == "service":
+            self.inject(place, self.chosen)
         for number, route in enumerate(self._routes):
             with self.at("application", "routes", number):
                 self.entry.route(self.application, f"route{number + 1}" if number else "", route)

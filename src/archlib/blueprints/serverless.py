@@ -76,6 +76,7 @@ VERBS: dict[str, dict[str, str]] = {
     "starts": {"state_machines": "for_starting"},
     "invokes": {"functions": "for_invoking"},
     "connects_to": {"databases": "for_connecting", "caches": "for_connecting"},
+    "administers": {"search_domains": "for_administering"},
     "calls": {"services": "for_calling"},
 }
 # The AWS service that code calls to use each kind of component.
@@ -303,6 +304,8 @@ class Serverless(Blueprint):
                 named = used & getattr(self.settings, kind, {}).keys()
                 if named and kind in SERVICES:
                     yield SERVICES[kind]
+                if named and verb == "administers":  # by taking on another role
+                    yield "sts"
                 if kind == "state_machines" and any(self.settings.state_machines[each].express for each in named):
                     yield "sync-states"
 
@@ -378,9 +381,7 @@ class Serverless(Blueprint):
     def _wire_messaging(self) -> None:
         for name, delivery in self.settings.deliveries.items():
             with self.at("deliveries", name):
-                _, bucket = self.find(delivery.bucket, "buckets")
-                stream = self.find(delivery.stream, "streams")[1] if delivery.stream else None
-                self.deliveries[name] = Delivery(self.data, name, bucket=bucket, source=stream, **delivery.arguments())
+                self.deliveries[name] = self._delivery(name, delivery)
         for name, topic in self.settings.topics.items():
             for subscriber, chosen in topic.subscribers.items():
                 with self.at("topics", name, "subscribers", subscriber):
@@ -392,6 +393,19 @@ class Serverless(Blueprint):
             with self.at("schedules", name):
                 _, target = self.find(schedule.target, *_TARGETS)
                 self.schedules[name] = Schedule(self.code, name, target=target, **schedule.arguments())
+
+    def _delivery(self, name: str, chosen: Any) -> Delivery:
+        with self.about("bucket"):
+            _, bucket = self.find(chosen.bucket, "buckets")
+        with self.about("search_domain"):
+            search = self.find(chosen.search_domain, "search_domains")[1] if chosen.search_domain else None
+        with self.about("stream"):
+            stream = self.find(chosen.stream, "streams")[1] if chosen.stream else None
+        delivery = Delivery(self.data, name, bucket=bucket, search=search, source=stream, **chosen.arguments())
+        if search:
+            words = f"Role of the delivery {name}, which the search domain {chosen.search_domain} must let in"
+            self.data.output(f"{name}-search-role", delivery.role.arn, words)
+        return delivery
 
     def _subscribe(self, topic: Topic, subscriber: str, chosen: dict[str, Any]) -> None:
         if "@" in subscriber:

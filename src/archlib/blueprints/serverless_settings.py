@@ -71,6 +71,9 @@ class Uses(Settings):
     invokes: Names = ()
     """Functions it invokes."""
 
+    administers: Names = ()
+    """Search domains it administers, by taking on their master role."""
+
 
 class ConsumptionSettings(settings_of(Consumption)):
     """How records reach the function."""
@@ -215,11 +218,14 @@ class RuleSettings(settings_of(Rule, without=("targets", "bus", "pattern"))):
     """Functions, queues, topics, state machines, streams and buses that get the events."""
 
 
-class DeliverySettings(settings_of(Delivery, without=("bucket", "source"))):
-    """Records written to a bucket in batches."""
+class DeliverySettings(settings_of(Delivery, without=("bucket", "search", "source"))):
+    """Records written in batches to a bucket or to a search domain."""
 
     bucket: str
-    """Bucket the records go to."""
+    """Bucket the records go to; with a search domain, those that failed."""
+
+    search_domain: str | None = None
+    """Search domain the records go to instead; it must let the delivery's role in, once."""
 
     stream: str | None = None
     """Stream they come from; left out, callers write them."""
@@ -411,7 +417,7 @@ class ServerlessSettings(Settings):
     """Data streams by name."""
 
     deliveries: Mapping[str, DeliverySettings] = Field(default_factory=dict)
-    """Deliveries to buckets by name."""
+    """Deliveries to buckets and search domains by name."""
 
     state_machines: Mapping[str, StateMachineSettings] = Field(default_factory=dict)
     """State machines by name."""

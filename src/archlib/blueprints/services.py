@@ -17,7 +17,6 @@ from archlib.components.containers.repository import Repository
 from archlib.components.containers.service import FargateService
 from archlib.core.stack import Stack
 from archlib.errors import WiringError
-from archlib.wiring.binding import Binding
 
 CONSUMED = {"queues": "for_consuming", "streams": "for_reading"}
 """How code that is no function takes from each kind of source: the method that returns the binding."""
@@ -44,6 +43,7 @@ class Services(Serverless):
                 # Ready for the first service that runs an image, so that it does not change this stack.
                 images.publish(made.uri, made.arn)
         with self.at("cluster"):
+            self.alone("cluster")
             stack = self.app.stack("cluster", description=f"Cluster of {where}")
             self.cluster = Cluster(stack, self.app.name, **chosen.cluster.arguments())
         self.settle()
@@ -80,18 +80,30 @@ class Services(Serverless):
             named = {reference.rpartition("/")[2] for reference in chosen.consumes}
             yield from (SERVICES[kind] for kind in CONSUMED if named & getattr(self.settings, kind).keys())
 
-    def consumed(self, chosen: Any) -> Iterator[Binding]:
-        """Yield what code needs to take from the queues and streams that its settings name."""
-        for reference in chosen.consumes:
-            kind, component = self.find(reference, *CONSUMED)
-            yield getattr(component, CONSUMED[kind])()
+    def take(self, place: tuple[str, str], chosen: Any) -> None:
+        """Connect the code whose settings ``chosen`` are at ``place`` to the queues and streams that it takes from."""
+        for number, reference in enumerate(chosen.consumes):
+            with self.at(*place, "consumes", number):
+                kind, component = self.find(reference, *CONSUMED)
+                self.caller(*place).connect(getattr(component, CONSUMED[kind])())
 
-    def inject(self, service: FargateService, chosen: Any) -> None:
-        """Put the values of the secrets that the settings name into the environment of ``service``."""
+    def inject(self, place: tuple[str, str], chosen: Any) -> None:
+        """Put the values of the secrets that the settings ``chosen`` at ``place`` name into the environment there."""
         for variable, reference in chosen.injects.items():
-            name, _, json_key = reference.partition(":")
-            kind, component = self.find(name, *_INJECTED)
-            service.inject(getattr(component, _INJECTED[kind])(), variable, json_key=json_key or None)
+            with self.at(*place, "injects", variable):
+                name, _, json_key = reference.partition(":")
+                kind, component = self.find(name, *_INJECTED)
+                secret = getattr(component, _INJECTED[kind])()
+                self.caller(*place).inject(secret, variable, json_key=json_key or None)
+
+    def alone(self, part: str) -> None:
+        """Refuse a second blueprint with ``part`` in the same app: it would be called like the first one's."""
+        other: Services = self.app.once(part, lambda: self)
+        if other is not self:
+            raise WiringError(
+                f"{part}: must be one in an app, and its blueprint {other.name!r} has one already; put both into one "
+                "blueprint, or this one into an app of its own"
+            )
 
     def _image(self, chosen: Any, field: str) -> Image | str:
         """Return the image of a repository of this app, or the full name as it is."""

@@ -49,6 +49,7 @@ def starter(kind: type[Blueprint], app: str) -> str:
 
 _EXAMPLES = {
     "environments": "{dev: {}, prod: {}}",
+    "targets": '{prod: {account: "123456789012", region: eu-west-1, protected: true}}',
     "tags": "{team: shop}",
     "waivers": '[{resource: OrdersTable, rule: W9999, reason: "why it is right here", expires: 2030-01-31}]',
     "overrides": "{OrdersTable: {Properties.TableClass: STANDARD_INFREQUENT_ACCESS}}",

@@ -21,6 +21,8 @@ from archlib.components.observability.dashboard import Dashboard
 from archlib.components.storage.bucket import Bucket
 from archlib.components.storage.lifecycle import Lifecycle
 from archlib.core.app import App
+from archlib.core.component import checking
+from archlib.core.formats import check_certificate, check_domain, check_path
 from archlib.core.regions import GLOBAL_REGION
 from archlib.core.source import Source
 from archlib.core.values import Value, join
@@ -29,6 +31,7 @@ from archlib.wiring.watch import Watched
 __all__ = ["StaticSite", "StaticSiteSettings"]
 
 _REPORT_DAYS = 30
+_PATH_MAX = 1024
 
 
 class StaticSite(Blueprint):
@@ -121,7 +124,14 @@ class StaticSite(Blueprint):
 
     def _prove(self) -> None:
         domain = self.settings.domain
-        if domain and domain.certificate is None:
+        if domain is None:
+            return
+        with checking("domain") as check:
+            check_certificate(check, "certificate", domain.certificate, region=GLOBAL_REGION)
+            for field, names in (("name", (domain.name,)), ("more_names", domain.more_names)):
+                for each in names:
+                    check_domain(check, field, each, wildcard=field != "name")
+        if domain.certificate is None:
             first, *more = self._names()
             self.certificate = Certificate(
                 self.edge, "site", domain=first, more_domains=more, zone_id=domain.zone_id, **domain.arguments()
@@ -140,6 +150,8 @@ class StaticSite(Blueprint):
         chosen = self.settings.canary
         if chosen is None:
             return
+        with checking("canary") as check:
+            check_path(check, "path", chosen.path, most=_PATH_MAX)
         reports = Bucket(self.edge, "site-visits", lifecycle=[Lifecycle(expire_days=_REPORT_DAYS)])
         self.canary = Canary(
             self.edge, "site", url=join(self.distribution.url, chosen.path), artifacts=reports, **chosen.arguments()

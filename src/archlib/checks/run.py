@@ -12,6 +12,7 @@ from archlib.cache import cache_folder
 from archlib.checks.cache import ResultCache
 from archlib.checks.finding import Finding
 from archlib.checks.limits import limits
+from archlib.checks.quotas import crowded_groups
 from archlib.core.artifact import StackArtifact, Template
 
 Rows = list[dict[str, Any]]
@@ -40,24 +41,29 @@ def check(
     day = today or datetime.now(UTC).date()
     results = ResultCache(cache_folder(), today=day) if cache else None
     findings: list[Finding] = []
+    crowded: dict[str, list[Finding]] = {}
+    for finding in crowded_groups(stacks):
+        crowded.setdefault(finding.stack, []).append(finding)
     for region in dict.fromkeys(stack.region for stack in stacks):
         there = [stack for stack in stacks if stack.region == region]
         rows = _lint(
             [_unwaived(stack) for stack in there], (region,) if region else regions, results, lint or _lint_here
         )
         findings.extend(
-            finding for stack, found in zip(there, rows, strict=True) for finding in _check(stack, found, day)
+            finding
+            for stack, found in zip(there, rows, strict=True)
+            for finding in _check(stack, [*crowded.get(stack.name, ()), *limits(stack)], found, day)
         )
     return tuple(sorted(findings, key=Finding.order))
 
 
-def _check(stack: StackArtifact, rows: Rows, today: date) -> Iterator[Finding]:
+def _check(stack: StackArtifact, known: Iterable[Finding], rows: Rows, today: date) -> Iterator[Finding]:
     reasons = {
         (waiver.resource, waiver.rule): waiver.reason
         for waiver in stack.waivers
         if waiver.expires is None or waiver.expires >= today
     }
-    for finding in (*limits(stack), *(_finding(stack, row) for row in rows)):
+    for finding in (*known, *(_finding(stack, row) for row in rows)):
         waived = reasons.get((finding.resource, finding.rule), "")
         yield replace(finding, origin=stack.origin(finding.path), waived=waived)
     for waiver in stack.waivers:

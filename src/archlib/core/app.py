@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, TypeVar, get_args
 
@@ -11,6 +11,7 @@ from archlib.core.naming import check_name, stack_name
 from archlib.core.origin import Origin, here
 from archlib.core.stack import Removal, Stack
 from archlib.core.tags import check_tags
+from archlib.core.target import Target
 from archlib.errors import Problem, SettingsError
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class App:
         layout: ``layered`` keeps the stacks apart by lifecycle; ``single`` puts everything into one template.
         links: how a value gets from one stack into another: template ``parameters`` that the deployer fills in,
             CloudFormation ``exports``, or ``stack-output`` (``Fn::GetStackOutput``).
+        targets: the accounts and regions it is deployed to; none: what the AWS configuration says.
 
     Attributes:
         stacks: the stacks by name, in the order they were made.
@@ -52,6 +54,7 @@ class App:
         removal: Removal = "Retain",
         layout: Layout = "layered",
         links: Links = "parameters",
+        targets: Sequence[Target] = (),
     ) -> None:
         self.name = check_name(name, "app")
         self.environment = check_name(environment, "environment")
@@ -66,6 +69,7 @@ class App:
         self.removal = removal
         self.layout = layout
         self.links = links
+        self.targets = tuple(targets)
         self.tags = check_tags({"app": name, "environment": environment, **(tags or {})})
         self.stacks: dict[str, Stack] = {}
         self.homes: dict[str, Stack] = {}

@@ -93,6 +93,7 @@ class StackArtifact:
         permissions: logical id of a policy -> why each of its permissions exists.
         waivers: accepted findings on resources of this stack.
         region: the one region it can be deployed to; None: the region of the deployment.
+        results: names of the outputs that are for people; the others are what stacks tell each other.
     """
 
     name: str
@@ -106,6 +107,7 @@ class StackArtifact:
     permissions: Mapping[str, tuple[Permission, ...]] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
     region: str | None = None
+    results: tuple[str, ...] = ()
 
     def origin(self, path: Sequence[str | int]) -> Origin | None:
         """Return the user's line for ``path`` in the template: of the closest thing around it whose line is known."""

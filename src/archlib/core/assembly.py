@@ -490,6 +490,7 @@ def _artifact(app: App, unit: _Unit) -> StackArtifact:
         origins=unit.collect(lambda stack: stack.origins),
         places=_places(app, unit),
         permissions={name: tuple(reasons) for name, reasons in permissions.items()},
+        results=tuple(sorted(name for stack in unit.stacks for name in stack.template.outputs)),
         waivers=tuple(
             replace(waiver, resource=name)
             for waiver in app.waivers

@@ -13,7 +13,7 @@ from archlib.core.naming import check_name, logical_id
 from archlib.core.origin import here
 from archlib.core.stack import R, Stack
 from archlib.errors import Problem, SettingsError
-from archlib.units import format_duration
+from archlib.units import format_duration, show
 
 N = TypeVar("N", int, float, timedelta)
 
@@ -67,10 +67,17 @@ class Component:
     @contextmanager
     def checking(self) -> Iterator[Check]:
         """Collect the problems of several settings and raise them all at once."""
-        check = Check(str(self))
-        yield check
-        if check.problems:
-            raise SettingsError(check.problems)
+        with checking(str(self)) as check:
+            yield check
+
+
+@contextmanager
+def checking(subject: str) -> Iterator[Check]:
+    """Collect the problems of several settings of ``subject`` and raise them all at once."""
+    check = Check(subject)
+    yield check
+    if check.problems:
+        raise SettingsError(check.problems)
 
 
 class Check:
@@ -83,9 +90,8 @@ class Check:
     def that(self, ok: object, field: str, allowed: str, got: Any, advice: str = "") -> None:
         """Note ``<subject>: field must be allowed, got value; advice`` unless ``ok``."""
         if not ok:
-            shown = format_duration(got) if isinstance(got, timedelta) else repr(got)
             advice = f"; {advice}" if advice else ""
-            message = f"{self.subject}: {field} must be {allowed}, got {shown}{advice}"
+            message = f"{self.subject}: {field} must be {allowed}, got {show(got)}{advice}"
             self.problems.append(Problem(message, here(), field))
 
     def between(self, field: str, got: N | None, low: N, high: N, advice: str = "") -> None:
@@ -103,6 +109,13 @@ class Check:
             if isinstance(got, timedelta) and isinstance(low, timedelta) and got.microseconds and not low.microseconds:
                 ok, whole = False, " in whole seconds"
             self.that(ok, field, f"{low_text} to {high_text}{whole}", got, advice)
+
+    def name(self, field: str, name: str, kind: str) -> None:
+        """Note the name of a ``kind`` of part that is not kebab-case; see :func:`~archlib.core.naming.check_name`."""
+        try:
+            check_name(name, kind)
+        except SettingsError as error:
+            self.problems.extend(problem._replace(field=field) for problem in error.problems)
 
     def one_of(self, field: str, got: Any, allowed: Collection[Any], advice: str = "") -> None:
         """Note a value that is not among ``allowed``."""

@@ -16,13 +16,13 @@ _SECRET_WORDS = re.compile("password|secret|token", re.IGNORECASE)
 _OTHER_WORDS = {"password": "Login", "secret": "Credentials", "token": "Pass"}
 
 
-def check_name(name: str, kind: str) -> str:
+def check_name(name: str, kind: str, *, most: int = _NAME_MAX) -> str:
     """Return ``name`` if it is kebab-case.
 
     Each word starts with a letter, so that different names never give the same logical id.
 
     Raises:
-        SettingsError: it is not, or it is longer than 64 characters.
+        SettingsError: it is not, or it is longer than ``most`` characters.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         message = (
@@ -30,8 +30,8 @@ def check_name(name: str, kind: str) -> str:
             f"got {name!r}; write {_suggest(str(name))!r}"
         )
         raise SettingsError(Problem(message, here()))
-    if len(name) > _NAME_MAX:
-        message = f"{kind} {name!r}: name must be at most {_NAME_MAX} characters, got {len(name)}; shorten it"
+    if len(name) > most:
+        message = f"{kind} {name!r}: name must be at most {most} characters, got {len(name)}; shorten it"
         raise SettingsError(Problem(message, here()))
     return name
 

@@ -50,7 +50,7 @@ def _open_port(name: str, source: Value | None, binding: Binding, port: int, sta
         missing = name if source is None else binding.target
         raise WiringError(
             f"{name!r} cannot reach {binding.target!r} on port {port}: both must be in a network; "
-            f"pass network= to {missing!r}"
+            f"put {missing!r} into one"
         )
     pair = f"{logical_id(name, 'To')}{pascal(binding.target)}{port}"
     words = f"{name} to {binding.target} on port {port}"

@@ -204,6 +204,24 @@ class ObjectStore(Named, Protocol):
         ...
 
 
+class DocumentStore(Named, Protocol):
+    """Where documents are delivered to: a search domain inside a network."""
+
+    @property
+    def arn(self) -> Value:
+        """ARN of the domain."""
+        ...
+
+    @property
+    def network(self) -> Network:
+        """The network it is in."""
+        ...
+
+    def for_delivering(self, index: str) -> Binding:
+        """Return what a service needs to write documents to ``index`` and what rotation makes of it."""
+        ...
+
+
 class RecordStream(Named, Protocol):
     """A stream whose records another service reads by itself, with a role."""
 

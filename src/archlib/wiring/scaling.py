@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,12 +10,12 @@ from typing import Literal
 from archlib.core.component import Check
 from archlib.core.values import Value
 from archlib.wiring.binding import TargetGroup
+from archlib.wiring.expression import check_schedule
 from archlib.wiring.watch import Watch
 
 Signal = Literal["cpu", "memory", "latency", "errors", "successes", "requests"]
 
 _PERCENT = (1, 100)
-_CRON = re.compile(r"(cron|rate|at)\(.+\)")
 _OF_TARGETS: dict[Signal, tuple[str, str, str]] = {
     "latency": ("TargetResponseTime", "Average", "Response time, milliseconds"),
     "errors": ("HTTPCode_Target_5XX_Count", "Sum", "Server errors per minute"),
@@ -175,10 +174,12 @@ class Scaling:
         )
         for name, size in self.schedule.items():
             where = f"scaling.schedule.{name}"
-            check.that(_CRON.fullmatch(size.when), f"{where}.when", "cron(...), rate(...) or at(...)", size.when)
+            check.name(where, name, "schedule")
+            check_schedule(check, f"{where}.when", size.when, timezone=size.timezone)
             check.that(
-                size.minimum is not None or size.maximum is not None, where, "one that sets minimum or maximum", size
-            )
+                size.minimum is not None or size.maximum is not None,
+                where, "one that sets minimum or maximum", size.when, "add one of them",
+            )  # fmt: skip
             low = self.minimum if size.minimum is None else size.minimum
             high = self.maximum if size.maximum is None else size.maximum
             check.that(0 <= low <= high, f"{where}.minimum", f"0 to {high}", low)

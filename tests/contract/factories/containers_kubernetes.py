@@ -5,13 +5,15 @@ from archlib.components.containers.kubernetes_workload import Workload
 from archlib.components.messaging.queue import Queue
 from archlib.components.network.vpc import Vpc
 
+ADMINS = {"operators": "people/Operators"}
+
 
 def network(stack: Stack) -> Vpc:
     return Vpc(stack, "main", endpoints=NEEDS_ENDPOINTS)
 
 
 def kubernetes_cluster(stack: Stack) -> Component:
-    return KubernetesCluster(stack, "main", network=network(stack))
+    return KubernetesCluster(stack, "main", network=network(stack), admins=ADMINS)
 
 
 def kubernetes_cluster_with_everything(stack: Stack) -> Component:
@@ -25,7 +27,7 @@ def kubernetes_cluster_with_everything(stack: Stack) -> Component:
             "batch": NodeGroup("x86_64", ["m7i.large", "m6i.large"], 0, 20, spot=True, labels={"work": "batch"}),
         },
         fargate=["reports"],
-        admins={"operators": "people/Operators"},
+        admins=ADMINS,
         public_cidrs=["198.51.100.0/24"],
         volumes=True,
         addon_versions={"metrics-server": "v0.8.0-eksbuild.2"},
@@ -33,11 +35,11 @@ def kubernetes_cluster_with_everything(stack: Stack) -> Component:
 
 
 def kubernetes_cluster_without_nodes(stack: Stack) -> Component:
-    return KubernetesCluster(stack, "main", network=network(stack), fargate=["kube-system", "default"])
+    return KubernetesCluster(stack, "main", network=network(stack), admins=ADMINS, fargate=["kube-system", "default"])
 
 
 def workload(stack: Stack) -> Component:
-    orders = Workload(stack, "orders", cluster=KubernetesCluster(stack, "main", network=network(stack)))
+    orders = Workload(stack, "orders", cluster=KubernetesCluster(stack, "main", network=network(stack), admins=ADMINS))
     orders.connect(Queue(stack, "emails").for_sending())
     return orders
 

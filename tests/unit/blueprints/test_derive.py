@@ -277,7 +277,7 @@ FILLED_IN = {
     "Secret": {"rotation"},
     "UserPool": {"sender"},
     "Rule": {"targets", "bus", "pattern"},
-    "Delivery": {"bucket", "source"},
+    "Delivery": {"bucket", "search", "source"},
     "Schedule": {"target", "group"},
     "RestApi": {"authorizer"},
     "HttpApi": {"authorizer"},

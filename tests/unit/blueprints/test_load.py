@@ -142,7 +142,11 @@ def test_set_takes_any_text_as_it_is(text: str, file: Path) -> None:
         ("queues", "--set must be path=value, got 'queues'"),
         ("=x", "--set must be path=value, got '=x'"),
         ("app.name=x", "unknown key 'app'"),
-        ("functions.work.sends_to.9=x", "'9' is inside a value, not a mapping; shorten the path"),
+        (
+            "functions.work.sends_to.9=x",
+            "what follows 'functions.work.sends_to' must be a place in the list, 0 to 1, got '9'; or set",
+        ),
+        ("functions.work.sends_to.first=x", "must be a place in the list, 0 to 1, got 'first'"),
         ("functions.work.sends_to.0.deeper=x", "'deeper' is inside a value"),
         ("functions.work.handler.deeper.still=x", "'deeper' is inside a value"),
     ],
@@ -378,7 +382,7 @@ class Outer(Settings):
         ({"on": "perhaps"}, "on: must be true or false, got 'perhaps'"),
         ({"rate": "fast"}, "rate: must be a number, got 'fast'"),
         ({"until": "soon"}, "until: must be a date such as 2030-01-31, got 'soon'"),
-        ({"title": True}, "title: must be text, got True"),
+        ({"title": True}, "title: must be text, got true"),
         ([], "must be a mapping, got a list"),
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from archlib.checks import check
 from archlib.core.artifact import StackArtifact
 from archlib.core.source import read_yaml
 from archlib.emit.template import to_yaml
-from archlib.errors import LinkError, SettingsError
+from archlib.errors import SettingsError
 
 FILE = Path(__file__).parents[3] / "blueprints" / "microservices.yaml"
 IMAGE = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/hello:v1"
@@ -30,10 +31,12 @@ reviews:
   reads: [users]
   calls: [product]
 """
+TAG = "a tag other than latest of up to 128 characters, or a digest sha256:..."
 
 
 def make(*, layout: Literal["layered", "single"] = "layered", **chosen: Any) -> Microservices:
-    given = {"entry": "cloudfront", **chosen}
+    routed = any(each.get("routes") for each in chosen.get("services", {}).values())
+    given = {**({"entry": "cloudfront"} if routed else {}), **chosen}
     return Microservices(App("shop", "test", layout=layout), MicroservicesSettings.model_validate(given))
 
 
@@ -68,7 +71,8 @@ def lines(error: SettingsError) -> dict[int, str]:
 
 def written(folder: Path, text: str) -> Path:
     file = folder / "archlib.yaml"
-    file.write_text(f"blueprint: microservices\napp: shop\nsettings:\n  entry: cloudfront\n{text}")
+    entry = "  entry: cloudfront" if "routes" in text else ""
+    file.write_text(f"blueprint: microservices\napp: shop\nsettings:\n{entry}\n{text}")
     return file
 
 
@@ -178,6 +182,17 @@ def test_a_consumer_may_take_from_queues_and_read_streams() -> None:
     allowed = actions(stack, "WorkServicePolicy")
     assert allowed >= {"sqs:ReceiveMessage", "sqs:DeleteMessage", "kinesis:GetRecords"}
     assert not allowed & {"sqs:SendMessage", "kinesis:PutRecord"}
+
+
+def test_a_delivery_takes_from_a_stream_beside_the_services() -> None:
+    data = build(
+        services={"orders": service(sends_to=["clicks"])},
+        deliveries={"archive": {"bucket": "files", "stream": "clicks", "search_domain": "products"}},
+        **KEPT,
+    )["data"]
+
+    assert data.template["Resources"]["ArchiveDelivery"]["Properties"]["DeliveryStreamType"] == "KinesisStreamAsSource"
+    assert "ArchiveToProducts443Egress" in of_type(data, "AWS::EC2::SecurityGroupEgress")
 
 
 def test_a_caller_knows_the_service_it_calls_and_waits_for_it() -> None:
@@ -297,13 +312,13 @@ def test_security_groups_allow_exactly_the_wired_pairs(chosen: dict[str, dict[st
 
 
 def test_services_that_call_each_other_are_told_of_both() -> None:
-    with pytest.raises(LinkError) as caught:
-        build(services={"orders": service(calls=["prices"]), "prices": service(calls=["orders"])})
+    calls = {"orders": ["services/prices"], "prices": ["stock"], "stock": ["orders"], "basket": ["orders"]}
+    with pytest.raises(SettingsError) as caught:
+        build(services={name: service(calls=called) for name, called in calls.items()})
 
-    told = str(caught.value)
-    assert "cycle" in told
-    assert "shop-test-orders-service needs shop-test-prices-service" in told
-    assert "shop-test-prices-service needs shop-test-orders-service" in told
+    (told,) = caught.value.problems
+    assert "calls must not lead back to itself, got " in told.message
+    assert re.search("orders -> prices -> stock|prices -> stock -> orders|stock -> orders -> prices", told.message)
 
 
 def test_in_one_template_they_may() -> None:
@@ -333,7 +348,7 @@ def test_names_that_nothing_has_are_told_with_their_lines(tmp_path: Path) -> Non
     assert lines(caught.value) == {
         8: "'order' is not among the repositories; did you mean 'orders'?; add or correct it",
         9: "image 'orders': must have a tag, got none; write 'orders:<tag>'",
-        10: "repository 'orders': tag must be a tag other than latest, or a digest sha256:..., got 'latest'",
+        10: f"repository 'orders': tag must be {TAG}, got 'latest'",
         13: "'colector' is not among the repositories; there are orders; add or correct it",
     }
 

@@ -295,6 +295,22 @@ def test_sending_to_a_delivery_writes_records() -> None:
     assert allowed(made, "WorkFunctionPolicy")["firehose:PutRecordBatch"] == [arn("LakeDelivery")]
 
 
+def test_administering_a_search_domain_takes_on_its_master_role_through_an_endpoint() -> None:
+    made = make(
+        search_domains={"catalogue": {}},
+        functions={"work": {"code": CODE, "in_network": True, "administers": ["catalogue"]}},
+    )
+
+    assert allowed(made, "WorkFunctionPolicy")["sts:AssumeRole"] == [arn("CatalogueSearchDomainRole")]
+    assert set(properties(made, "WorkFunction")["Environment"]["Variables"]) == {
+        "CATALOGUE_ENDPOINT",
+        "CATALOGUE_MASTER_ROLE_ARN",
+    }
+    services = [each["ServiceName"] for each in of_type(made, "AWS::EC2::VPCEndpoint").values()]
+    assert {"Fn::Sub": "com.amazonaws.${AWS::Region}.sts"} in services
+    assert "WorkToCatalogue443Egress" in resources(made)
+
+
 def test_writing_does_not_include_reading() -> None:
     made = make(tables={"orders": {"partition_key": "id"}}, functions={"work": {"code": CODE, "writes": ["orders"]}})
 
@@ -489,6 +505,34 @@ def test_deliveries_take_records_from_callers_or_from_a_stream() -> None:
     assert lake["ExtendedS3DestinationConfiguration"]["BucketARN"] == arn("FilesBucket")
     assert lake["ExtendedS3DestinationConfiguration"]["BufferingHints"]["SizeInMBs"] == 64
     assert archive["KinesisStreamSourceConfiguration"]["KinesisStreamARN"] == arn("ClicksStream")
+
+
+def test_deliveries_write_to_an_index_of_a_search_domain() -> None:
+    made = make(
+        buckets={"files": {}},
+        search_domains={"catalogue": {}},
+        deliveries={
+            "clicks": {"bucket": "files", "search_domain": "catalogue", "index": "web-clicks"},
+            "orders": {
+                "bucket": "files",
+                "search_domain": "catalogue",
+                "index": {"rotation": "OneMonth", "retry": "1h", "backup": "AllDocuments"},
+            },
+            "lake": {"bucket": "files"},
+        },
+    )
+
+    clicks, orders = (
+        properties(made, name)["AmazonopensearchserviceDestinationConfiguration"]
+        for name in ("ClicksDelivery", "OrdersDelivery")
+    )
+    assert clicks["DomainARN"] == orders["DomainARN"] == arn("CatalogueSearchDomain")
+    assert (clicks["IndexName"], clicks["IndexRotationPeriod"]) == ("web-clicks", "OneDay")
+    assert (orders["IndexName"], orders["IndexRotationPeriod"]) == ("orders", "OneMonth")
+    assert (orders["RetryOptions"], orders["S3BackupMode"]) == ({"DurationInSeconds": 3600}, "AllDocuments")
+    assert "ExtendedS3DestinationConfiguration" in properties(made, "LakeDelivery")
+    roles = {name: output["Value"] for name, output in template(made)["Outputs"].items() if name.endswith("SearchRole")}
+    assert roles == {f"{name}SearchRole": arn(f"{name}DeliveryRole") for name in ("Clicks", "Orders")}
 
 
 def test_what_a_delivery_reads_from_a_stream_cannot_also_be_sent_to_it() -> None:

@@ -110,7 +110,7 @@ def test_the_network_is_chosen_once() -> None:
 
 
 def test_a_cluster_alone_gets_its_network() -> None:
-    assert "network" in build(kubernetes={})
+    assert "network" in build(kubernetes={"admins": {"ops": "ops"}})
 
 
 def test_cloudfront_finds_an_internet_gateway_that_leads_nowhere() -> None:
@@ -124,3 +124,55 @@ def test_cloudfront_finds_an_internet_gateway_that_leads_nowhere() -> None:
     assert "ShopInternetGatewayAttachment" in network
     assert not [name for name in network if "PublicRoute" in name]
     assert "shop-test-network" in found["edge"].depends_on
+
+
+def test_an_app_has_one_public_entry() -> None:
+    app = App("shop", "test")
+    MultiTier(app, MultiTierSettings.model_validate({"entry": "cloudfront", "application": {"instances": {}}}))
+    own = {"entry": "cloudfront", "services": {"orders": {"image": "orders:v1", "routes": ["/*"]}}}
+
+    with pytest.raises(SettingsError) as caught:
+        Microservices(app, MicroservicesSettings.model_validate({**own, "repositories": {"orders": {}}}))
+
+    (problem,) = caught.value.problems
+    assert problem.message == (
+        "entry: must be one in an app, and its blueprint 'multi-tier' has one already; put both into one blueprint, or "
+        "this one into an app of its own"
+    )
+
+
+def test_an_app_has_one_cluster_of_services() -> None:
+    app = App("shop", "test")
+    orders, prices = ({name: {"image": "shop:v1"}} for name in ("orders", "prices"))
+    Microservices(app, MicroservicesSettings.model_validate({"services": orders, "repositories": {"shop": {}}}))
+
+    with pytest.raises(
+        SettingsError, match="cluster: must be one in an app, and its blueprint 'microservices' has one"
+    ):
+        Microservices(app, MicroservicesSettings.model_validate({"services": prices}))
+
+
+def test_services_inside_the_network_go_beside_a_public_entry() -> None:
+    app = App("shop", "test")
+    MultiTier(app, MultiTierSettings.model_validate({"entry": "cloudfront", "application": {"instances": {}}}))
+    orders = {"orders": {"image": "orders:v1"}}
+    Microservices(app, MicroservicesSettings.model_validate({"services": orders, "repositories": {"orders": {}}}))
+
+    assert {"OrdersService", "ApplicationInstances"} <= app.homes.keys()
+
+
+def test_one_template_has_no_room_for_over_100_services() -> None:
+    services = {f"s{number:03}".replace("0", "o"): {"image": "shop:v1"} for number in range(101)}
+    app = App("shop", "test", layout="single")
+
+    with pytest.raises(SettingsError, match="services: must be at most 100 with layout 'single', got 101, as one temp"):
+        Microservices(app, MicroservicesSettings.model_validate({"services": services, "repositories": {"shop": {}}}))
+
+
+def test_an_entry_is_refused_while_nothing_is_behind_it() -> None:
+    given = {"certificate": "arn:aws:acm:eu-west-1:111122223333:certificate/x", "redirect_http": True}
+
+    with pytest.raises(SettingsError) as caught:
+        build(services={"orders": {"image": "orders:v1"}}, repositories={"orders": {}}, **given)
+
+    assert [problem.message.partition(":")[0] for problem in caught.value.problems] == ["certificate", "redirect_http"]

@@ -161,7 +161,7 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
         load(file)
 
     assert [(problem.message, problem.origin and problem.origin.line) for problem in caught.value.problems] == [
-        ("distribution 'site': folders must be False without root, got True", 7),
+        ("distribution 'site': folders must be false without root, got true", 7),
         ("distribution 'site': denied_countries must be two-letter codes such as DE, got 'Germany'", 5),
     ]
 

@@ -11,6 +11,7 @@ from archlib import App, Component, Stack
 from archlib.core.component import Check
 from archlib.core.values import encode
 from archlib.errors import SettingsError
+from archlib.units import show
 
 
 class StateKeeper(Component):
@@ -119,4 +120,4 @@ def test_a_duration_is_whole_seconds_unless_its_range_is_not(stack: Stack) -> No
 
 @pytest.mark.parametrize("size", [True, False, math.nan, math.inf, "5"])
 def test_what_is_no_number_is_outside_of_every_range(stack: Stack, size: Any) -> None:
-    assert problems(stack, size=size) == [f"state keeper 'orders': size must be 1 to 10, got {size!r}; split it"]
+    assert problems(stack, size=size) == [f"state keeper 'orders': size must be 1 to 10, got {show(size)}; split it"]

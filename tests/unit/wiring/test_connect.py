@@ -197,7 +197,7 @@ def test_a_target_in_a_network_is_out_of_reach_for_a_caller_outside(stack: Stack
         worker(stack).connect(Binding("orders", "connecting", ports=(5432,), security_group=ORDERS_GROUP))
 
     assert str(caught.value) == (
-        "'worker' cannot reach 'orders' on port 5432: both must be in a network; pass network= to 'worker'"
+        "'worker' cannot reach 'orders' on port 5432: both must be in a network; put 'worker' into one"
     )
 
 
@@ -206,7 +206,7 @@ def test_a_target_outside_a_network_has_no_port_to_reach(program: Program) -> No
         connect(program, Binding("orders", "connecting", ports=(5432,)))
 
     assert str(caught.value) == (
-        "'order-worker' cannot reach 'orders' on port 5432: both must be in a network; pass network= to 'orders'"
+        "'order-worker' cannot reach 'orders' on port 5432: both must be in a network; put 'orders' into one"
     )
 
 

@@ -141,7 +141,7 @@ class LambdaAuthorizer:
         check.that(self.headers or self.query, "authorizer.headers", "at least one header or query parameter", [])
         check.that(
             not self.token or (len(self.headers) == 1 and not self.query),
-            "authorizer.headers", "exactly one with token=True", [*self.headers, *self.query],
+            "authorizer.headers", "exactly one with token on", [*self.headers, *self.query],
         )  # fmt: skip
         check.between("authorizer.cache", self.cache, timedelta(0), _CACHE_MAX)
 

@@ -14,7 +14,7 @@ from archlib.components.apis.routes import METHODS, Route, Routes
 from archlib.components.apis.settings import HTTP_LOG_FORMAT, Throttle, is_stage_name, request_watches
 from archlib.components.apis.vpc_link import PrivateListener
 from archlib.components.identity.key import Key
-from archlib.components.observability.log_group import LogGroup
+from archlib.components.observability.log_group import LogGroup, check_retention
 from archlib.core.component import Component
 from archlib.core.stack import Stack
 from archlib.core.values import Deferred, Value, join
@@ -79,6 +79,7 @@ class HttpApi(Component):
         super().__init__(stack, name)
         throttle = throttle or Throttle()
         with self.checking() as check:
+            check_retention(check, log_retention_days)
             check.that(
                 stage_name == _DEFAULT_STAGE or is_stage_name(stage_name),
                 "stage_name", "$default, or letters, digits, - and _", stage_name,

@@ -17,6 +17,7 @@ from archlib.components.apis.rest_stage import Stage, add_usage_plan
 from archlib.components.apis.routes import Routes
 from archlib.components.apis.settings import Cache, Canary, Throttle, UsagePlan, is_stage_name, request_watches
 from archlib.components.identity.key import Key
+from archlib.components.observability.log_group import check_retention
 from archlib.core.component import Component
 from archlib.core.stack import Stack
 from archlib.core.values import REGION, URL_SUFFIX, Value, arn, join
@@ -104,6 +105,7 @@ class RestApi(Component):
         throttle = throttle or Throttle()
         usage_plan = usage_plan or UsagePlan()
         with self.checking() as check:
+            check_retention(check, log_retention_days)
             check_authorizer(check, authorizer, CognitoAuthorizer, LambdaAuthorizer)
             check.one_of("endpoint", endpoint, _ENDPOINTS)
             check.that(

@@ -21,6 +21,7 @@ from archlib.components.balancing.target_groups import (
 from archlib.components.network.security_group import SecurityGroup
 from archlib.components.observability.access_logs import AccessLogs
 from archlib.core.component import Component
+from archlib.core.formats import check_certificate
 from archlib.core.naming import check_name, pascal
 from archlib.core.stack import Stack
 from archlib.core.suppression import suppress
@@ -110,6 +111,9 @@ class ApplicationLoadBalancer(Balancer, Component):
             check.that(certificate or not more_certificates, "more_certificates", "left out without certificate",
                        len(more_certificates))  # fmt: skip
             check.between("more_certificates", len(more_certificates), 0, 25)
+            check_certificate(check, "certificate", certificate, region=stack.region)
+            for each in more_certificates:
+                check_certificate(check, "more_certificates", each, region=stack.region)
             check.between("idle_timeout", idle_timeout, *_IDLE)
         self.network = network
         self.internal = internal

@@ -14,6 +14,7 @@ from archlib.components.balancing.target_groups import Balancer, HealthCheck, ad
 from archlib.components.network.security_group import SecurityGroup
 from archlib.components.observability.access_logs import AccessLogs
 from archlib.core.component import Component
+from archlib.core.formats import check_certificate
 from archlib.core.naming import pascal
 from archlib.core.stack import Stack
 from archlib.core.suppression import suppress
@@ -166,6 +167,7 @@ class NetworkLoadBalancer(Balancer, Component):
                 (protocol == "TLS") == (certificate is not None),
                 "certificate", "given for TLS, and only for TLS", certificate,
             )  # fmt: skip
+            check_certificate(check, "certificate", certificate, region=self.stack.region)
             if health is not None:
                 health.check(check)
         if port in self._forwarded:

@@ -11,6 +11,7 @@ from itertools import chain
 from troposphere import elasticloadbalancingv2 as elb
 
 from archlib.core.component import Check
+from archlib.core.formats import check_block
 from archlib.core.origin import Origin, here
 from archlib.errors import Problem, WiringError
 
@@ -20,7 +21,7 @@ _VALUES_MAX = 5
 _LENGTH_MAX = 128
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _PATH = re.compile(r"/[A-Za-z0-9_.$/~\"'@:+&*?=-]*")
-_HOST = re.compile(r"[A-Za-z0-9.*?-]+\.[A-Za-z0-9.*?-]+")
+_HOST = re.compile(r"[a-z0-9*?]([a-z0-9*?-]*[a-z0-9*?])?(\.[a-z0-9*?]([a-z0-9*?-]*[a-z0-9*?])?)+")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}")
 _BAND = 4_900
 _DEEPEST = 4
@@ -57,7 +58,10 @@ class Condition:
             check.that(ok, "paths", f"patterns such as '/orders/*', up to {_LENGTH_MAX} characters", path)
         for host in self.hosts:
             ok = _HOST.fullmatch(host) and len(host) <= _LENGTH_MAX
-            check.that(ok, "hosts", f"patterns such as 'api.example.com', up to {_LENGTH_MAX} characters", host)
+            advice = f"write {host.lower()!r}" if host != host.lower() and _HOST.fullmatch(host.lower()) else ""
+            check.that(ok, "hosts", f"patterns such as 'api.example.com', up to {_LENGTH_MAX} characters", host, advice)
+        for block in self.addresses:
+            check_block(check, "addresses", block)
         for method in self.methods:
             check.one_of("methods", method, _METHODS)
         for header, patterns in self.headers.items():

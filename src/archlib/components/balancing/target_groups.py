@@ -11,6 +11,7 @@ from troposphere import AWSObject
 from troposphere import elasticloadbalancingv2 as elb
 
 from archlib.core.component import Check, Component
+from archlib.core.formats import check_path
 from archlib.core.values import Value
 from archlib.units import seconds
 from archlib.wiring.roles import Network
@@ -21,6 +22,7 @@ HttpVersion = Literal["HTTP1", "HTTP2", "GRPC"]
 _ALGORITHMS = ("least_outstanding_requests", "round_robin", "weighted_random")
 _VERSIONS = ("HTTP1", "HTTP2", "GRPC")
 _CODES = re.compile(r"\d{1,3}([,-]\d{1,3})*")
+_PATH_MAX = 1024
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 _DRAIN = (timedelta(0), timedelta(hours=1))
 _SLOW_START = (timedelta(seconds=30), timedelta(minutes=15))
@@ -51,7 +53,7 @@ class HealthCheck:
 
     def check(self, check: Check) -> None:
         """Note what is wrong with it."""
-        check.that(self.path.startswith("/"), "health.path", "a path that starts with /", self.path)
+        check_path(check, "health.path", self.path, most=_PATH_MAX)
         check.that(_CODES.fullmatch(self.codes), "health.codes", "like '200', '200-299' or '200,204'", self.codes)
         check.between("health.interval", self.interval, timedelta(seconds=5), timedelta(seconds=300))
         check.between("health.timeout", self.timeout, timedelta(seconds=2), self.interval - _SECOND)

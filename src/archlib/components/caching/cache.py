@@ -15,7 +15,7 @@ from archlib.components.caching.node_types import CACHE_NODES, TIERED_NODES, che
 from archlib.components.identity.key import Key
 from archlib.components.identity.secret import Secret
 from archlib.components.network.security_group import SecurityGroup
-from archlib.components.observability.log_group import LogGroup
+from archlib.components.observability.log_group import LogGroup, check_retention
 from archlib.core.component import Component
 from archlib.core.stack import Stack
 from archlib.core.suppression import suppress
@@ -113,6 +113,7 @@ class Cache(Component):
         version = next(iter(versions)) if version is None else version
         with self.checking() as check:
             check_network(check, network)
+            check_retention(check, log_retention_days)
             check.one_of("engine", engine, _VERSIONS)
             check.one_of("version", version, sorted(versions))
             check_node_type(check, node_type, CACHE_NODES | TIERED_NODES)

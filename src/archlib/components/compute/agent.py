@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from archlib.components.compute.user_data import mark
-from archlib.components.observability.log_group import RETENTION_DAYS
+from archlib.components.observability.log_group import check_retention
 from archlib.core.component import Check
 from archlib.core.values import Value
 from archlib.wiring.watch import Watch
@@ -34,7 +34,7 @@ class Agent:
         for file in self.logs:
             check.that(file.startswith("/"), "agent.logs", "whole paths such as /var/log/app.log", file)
         check.between("agent.logs", len(self.logs), 0, _FILES_MAX)
-        check.one_of("agent.retention_days", self.retention_days, RETENTION_DAYS)
+        check_retention(check, self.retention_days, "agent.retention_days")
 
     def configuration(self, group: str) -> str:
         """Return it as the agent reads it, for the instances ``group``; mark 0 stands for the log group's name."""

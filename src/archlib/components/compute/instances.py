@@ -23,13 +23,15 @@ from archlib.components.compute.launch_template import (
 )
 from archlib.components.compute.scaling import check_scaling, scale, scale_by_targets
 from archlib.components.compute.start_script import StartScript, code_folder, environment_file
-from archlib.components.compute.user_data import SECRET, UserData, Variable, weave
+from archlib.components.compute.user_data import UserData, Variable, weave
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
 from archlib.components.network.security_group import SecurityGroup
 from archlib.components.observability.log_group import LogGroup
 from archlib.core.artifact import Asset
-from archlib.core.component import Component
+from archlib.core.component import Check, Component
+from archlib.core.credentials import RESOLVED_SECRET
+from archlib.core.formats import check_variables
 from archlib.core.naming import logical_id
 from archlib.core.package import pack, package_problem
 from archlib.core.stack import Stack
@@ -48,7 +50,6 @@ _PORT = (1, 65_535)
 _START = (timedelta(minutes=1), timedelta(hours=1))
 _LIFETIME = (1, 365)
 _SCRIPT_MAX = 16 * 2**10
-_KEY = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
 _NOT_QUOTED = re.compile(r"['\x00-\x1f]")
 _SESSION = (
     *("ec2messages:AcknowledgeMessage", "ec2messages:DeleteMessage", "ec2messages:FailMessage"),
@@ -185,6 +186,7 @@ class Instances(Component):
             problem = package_problem(code) if code is not None else ""
             if problem:
                 check.problems.append(Problem(f"{self}: code {problem}", self.origin, "code"))
+            _check_environment(check, environment or {})
             check.between("port", port, *_PORT)
             check_scaling(check, self.scaling, memory=agent is not None)
             check.between("spot", spot, 0, 100)
@@ -279,15 +281,7 @@ class Instances(Component):
             WiringError: the name is taken by another value.
         """
         with self.checking() as check:
-            check.that(_KEY.fullmatch(key), "environment", "named by letters, digits and _", key, "rename it")
-            check.that(
-                not (isinstance(value, str) and _NOT_QUOTED.search(value)),
-                f"environment.{key}", "one line without '", value,
-            )  # fmt: skip
-            check.that(
-                not (isinstance(value, str) and SECRET.search(value)),
-                f"environment.{key}", "no secret", value, "pass its ARN, and read it with the instance's role",
-            )  # fmt: skip
+            _check_environment(check, {key: value})
         if encode(self._environment.setdefault(key, value)) != encode(value):
             raise WiringError(f"{self}: environment variable {key!r} must have one value, got two; rename a target")
 
@@ -428,3 +422,15 @@ class Instances(Component):
         if self._agent is not None:
             found["memory"] = self._agent.watches(str(self), self._group_name)[0]
         return found
+
+
+def _check_environment(check: Check, environment: Mapping[str, Value]) -> None:
+    """Note variables that the instance's file of them cannot hold, and secrets."""
+    check_variables(check, environment)
+    for name, value in environment.items():
+        if isinstance(value, str):
+            check.that(not _NOT_QUOTED.search(value), f"environment.{name}", "one line without '", value)
+            check.that(
+                not RESOLVED_SECRET.search(value),
+                f"environment.{name}", "no secret", value, "pass its ARN, and read it with the instance's role",
+            )  # fmt: skip

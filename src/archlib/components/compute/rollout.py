@@ -71,7 +71,7 @@ class InPlaceRollout(Component):
         super().__init__(stack, name)
         with self.checking() as check:
             check.one_of("batch", batch, tuple(_CONFIGURATIONS))
-            check.that(instances.internet, "instances", "ones with internet=True", instances.name)
+            check.that(instances.internet, "instances", "ones with a way to the internet", instances.name)
         instances.run_first(*_install_agent())
         self.role = Role(stack, f"{name}-rollout", service="codedeploy", description=f"Role of {self.label} {name}")
         why = f"deploying to {instances}"

@@ -10,9 +10,10 @@ from troposphere import autoscaling
 from archlib.components.compute.cron import crontab, once
 from archlib.components.observability.alarm import Alarm
 from archlib.core.component import Check
-from archlib.core.naming import check_name, pascal
+from archlib.core.naming import pascal
 from archlib.units import seconds
 from archlib.wiring.binding import TargetGroup
+from archlib.wiring.expression import expression_problem
 from archlib.wiring.scaling import Scaling, Signal, Step
 from archlib.wiring.watch import Watch
 
@@ -26,11 +27,11 @@ def check_scaling(check: Check, scaling: Scaling, *, memory: bool) -> None:
     """Note what is wrong with ``scaling``; ``memory``: there is an agent that measures it."""
     scaling.check(check)
     wants_memory = scaling.memory is not None or any(step.metric == "memory" for step in scaling.steps)
-    check.that(memory or not wants_memory, "agent", "given to scale by memory", None, "pass agent=Agent()")
+    check.that(memory or not wants_memory, "agent", "given to scale by memory", None, "give it, empty for the defaults")
     for name, size in scaling.schedule.items():
-        where = f"scaling.schedule.{check_name(name, 'schedule')}"
+        where = f"scaling.schedule.{name}"
         check.that(
-            crontab(size.when) or once(size.when),
+            crontab(size.when) or once(size.when) or expression_problem(size.when),
             f"{where}.when", "at(yyyy-mm-ddThh:mm:ss), or cron(...) with numbers, names, lists and ranges for every "
             "year, which is all that Auto Scaling groups know", size.when,
         )  # fmt: skip

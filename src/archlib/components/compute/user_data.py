@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from archlib.core.component import Check
+from archlib.core.credentials import RESOLVED_SECRET, is_plain_secret
+from archlib.core.formats import check_variables
 from archlib.core.origin import Origin, here
 from archlib.core.source import read_text
 from archlib.core.values import Value
-from archlib.errors import Problem, SettingsError
+from archlib.errors import Problem, SettingsError, SourceError
 
 Variable = str | int | float | bool
 
-SECRET = re.compile(r"\{\{resolve:(secretsmanager|ssm-secure):")
-
-_VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MARK = re.compile("\0([0-9]+)\0")
 
 
@@ -51,15 +51,35 @@ class UserData:
         check.that(
             self.path is None or self.path.is_file(), "user_data.path", "a file", str(self.path), "correct the path"
         )
+        self._check_text(check)
+        check_variables(check, self.variables, "user_data.variables")
         for name, value in self.variables.items():
             where = f"user_data.variables.{name}"
-            check.that(_VARIABLE.fullmatch(name), where, "named by letters, digits and _", name, "rename it")
-            check.that(name not in given, where, "another name than one that is always there", name, "rename it")
             check.that(
-                not (isinstance(value, str) and SECRET.search(value)),
-                where, "no secret: every process on the instance can read it", value,
+                not (isinstance(value, str) and _CONTROL.search(value)), where, "text without control characters", value
+            )
+            check.that(name not in given, where, "another name than one that is always there", name, "rename it")
+            written = str(value) if isinstance(value, Variable) and not isinstance(value, bool) else ""
+            check.that(
+                not (RESOLVED_SECRET.search(written) or is_plain_secret(name, written)),
+                where, "no secret: every process on the instance can read it", "one",
                 "pass the ARN of the secret, and read it with the instance's role",
             )  # fmt: skip
+
+    def _check_text(self, check: Check) -> None:
+        """Note a file that is no text, and characters that no script can hold."""
+        try:
+            text = read_text(self.path) if self.path is not None and self.path.is_file() else self.text or ""
+        except SourceError as error:
+            check.problems.extend(error.problems)
+            return
+        if (found := _CONTROL.search(text)) is not None:
+            line = text.count("\n", 0, found.start()) + 1
+            origin = here() if self.path is None else Origin(str(self.path.resolve()), line)
+            message = (
+                f"{check.subject}: user_data must be text, got the character {found[0]!r} in line {line}; remove it"
+            )
+            check.problems.append(Problem(message, origin, "user_data"))
 
     def render(self, subject: str, given: Mapping[str, Variable]) -> list[Value]:
         """Return the script in pieces: text, and what CloudFormation fills in.

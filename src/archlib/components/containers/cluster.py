@@ -8,7 +8,7 @@ from troposphere import ecs
 
 from archlib.components.containers.discovery import Namespace
 from archlib.components.identity.key import Key
-from archlib.components.observability.log_group import LogGroup
+from archlib.components.observability.log_group import LogGroup, check_retention
 from archlib.core.component import Component
 from archlib.core.stack import Stack
 from archlib.core.values import Value
@@ -55,6 +55,8 @@ class Cluster(Component):
         key: Key | None = None,
     ) -> None:
         super().__init__(stack, name)
+        with self.checking() as check:
+            check_retention(check, log_retention_days)
         self.key = key or Key.of(stack)
         self.namespace = Namespace(stack, name)
         self._retention_days = log_retention_days

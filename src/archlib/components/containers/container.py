@@ -11,7 +11,7 @@ from typing import Literal
 from troposphere import ecs
 
 from archlib.components.containers.image import Image
-from archlib.components.containers.sidecar import OTLP, ContainerHealth, Sidecar, collector
+from archlib.components.containers.sidecar import LEAST_MIB, OTLP, ContainerHealth, Sidecar, check_user, collector
 from archlib.components.containers.sizes import check_size
 from archlib.core.component import Check
 from archlib.wiring.mount import FileSystemMount
@@ -27,8 +27,8 @@ Beside these ``xray`` with ``tracing``, ``ssmmessages`` with ``allow_exec``, ``s
 injected, and those of the APIs that the code calls.
 """
 
-MAIN = "main"
-"""Name of the main container, and of its port."""
+NO_WAY = "give the network endpoints, or set internet to true in one with NAT"
+"""What to do where a network has no way to AWS."""
 
 PROXY_MIB = 64
 """Memory that the proxy of Service Connect takes."""
@@ -38,8 +38,7 @@ _PROTOCOLS = ("http", "http2", "grpc", "tcp")
 _PORTS = (1024, 65_535)
 _STOP = (timedelta(seconds=2), timedelta(seconds=120))
 _STORAGE = (21, 200)
-_USER = re.compile(r"[1-9]\d*(:\d+)?")
-_FOLDER = re.compile(r"(/[A-Za-z0-9._-]+)+")
+_FOLDER = re.compile(r"(?!.{256})(?!/(proc|sys|dev)(/|$))(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)+")
 _SHELL_WRITES = ("/var/lib/amazon", "/var/log/amazon")
 
 
@@ -86,24 +85,39 @@ class Container:
     def check(self, check: Check, network: Network) -> None:
         """Note what is wrong with it in ``network``."""
         check_size(check, self.cpu, self.memory_mib)
-        check.that(self.main_mib > 0, "memory_mib", "more than the sidecars take", self.memory_mib)
+        taken = self.memory_mib - self.main_mib
+        check.that(
+            self.main_mib >= LEAST_MIB,
+            "memory_mib", f"{taken + LEAST_MIB} or more, as all beside the main container takes {taken}",
+            self.memory_mib, "take more, or let the sidecars have less",
+        )  # fmt: skip
         check.one_of("architecture", self.architecture, ARCHITECTURES)
         check.one_of("protocol", self.protocol, _PROTOCOLS)
         check.between("port", self.port, *_PORTS, "lower ones need root")
-        check.that(_USER.fullmatch(self.user), "user", "a number other than 0, or user:group", self.user)
+        check_user(check, "user", self.user)
         check.between("storage_gib", self.storage_gib, *_STORAGE)
         check.between("stop_timeout", self.stop_timeout, *_STOP)
         for folder in self.writable:
-            check.that(_FOLDER.fullmatch(folder), "writable", "absolute folders such as '/tmp'", folder)
-        _check_unique(check, "writable", [_volume(folder) for folder in self.folders])
+            check.that(
+                _FOLDER.fullmatch(folder),
+                "writable", "absolute folders such as '/tmp', outside /dev, /proc and /sys", folder,
+            )  # fmt: skip
+        check.that(
+            len(set(map(_volume, self.folders))) == len(self.folders),
+            "writable", "folders that differ in more than signs between letters", self.folders, "remove one",
+        )  # fmt: skip
         _check_unique(check, "sidecars", [sidecar.name for sidecar in self.beside])
         _check_unique(check, "file_systems", [mount.name for mount in self.file_systems])
+        _check_unique(check, "file_systems.path", [mount.path for mount in self.file_systems])
         mounted = {mount.path for mount in self.file_systems}
         check.that(mounted.isdisjoint(self.folders), "writable", "without folders of file_systems", list(self.folders))
         check.that(
             not (self.tracing and self.port == OTLP), "port", f"another than {OTLP}, on which the collector listens",
             self.port,
         )  # fmt: skip
+        ports = [sidecar.port for sidecar in self.beside if sidecar.port is not None]
+        check.that(self.port not in ports, "port", "another than those of the sidecars", self.port)
+        _check_unique(check, "sidecars.port", ports)
         Image.of(self.image).check(check, "image", internet=self.internet)
         for sidecar in self.beside:
             sidecar.check(check, f"sidecars.{sidecar.name}", internet=self.internet)
@@ -115,7 +129,7 @@ class Container:
         check.that(
             self.internet or (apis is not None and apis.security_group is not None),
             "network", f"one with endpoints of {', '.join(NEEDS_ENDPOINTS)}", None,
-            "pass endpoints= where the Vpc is made, or internet=True here in a network with NAT",
+            NO_WAY,
         )  # fmt: skip
 
     def volumes(self) -> list[ecs.Volume]:
@@ -149,7 +163,7 @@ class Container:
         ]
 
 
-def _check_unique(check: Check, field: str, names: Sequence[str]) -> None:
+def _check_unique(check: Check, field: str, names: Sequence[object]) -> None:
     check.that(len(set(names)) == len(names), field, "different from each other", list(names))
 
 

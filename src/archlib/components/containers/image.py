@@ -13,7 +13,11 @@ _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/"
     r"(?P<name>[a-z0-9._/-]+)(:[\w.-]+)?(@sha256:[0-9a-f]{64})?"
 )
-_PINNED = re.compile(r"\S+(:(?!latest$)[\w.-]+|@sha256:[0-9a-f]{64})")
+_TAG_MAX = 128
+_PART = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
+_NAME = rf"([A-Za-z0-9.-]+(:\d+)?/)?{_PART}(/{_PART})*"
+_TAG = r":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_PINNED = re.compile(rf"{_NAME}((?!:latest$){_TAG}|({_TAG})?@sha256:[0-9a-f]{{64}})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,22 @@ class Image:
         """Note what is wrong with it; only with ``internet`` a task reaches registries other than ECR."""
         if isinstance(self.uri, str):
             check.that(
-                _PINNED.fullmatch(self.uri), field, "a name with a tag other than latest, or with a digest", self.uri
-            )
+                _PINNED.fullmatch(self.uri),
+                field, "a name with a tag other than latest, or with a digest", self.uri, _correction(self.uri),
+            )  # fmt: skip
+            if not _PINNED.fullmatch(self.uri):
+                return
         check.that(
             internet or self.repository_arn is not None,
             field, "in ECR, <account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>", self.uri,
-            "copy it to a Repository, or set internet=True in a network with NAT",
+            "copy it to a repository, or set internet to true in a network with NAT",
         )  # fmt: skip
+
+
+def _correction(uri: str) -> str:
+    """Return what to do about a malformed name, where it is not plain to see."""
+    name, _, tag = uri.rpartition(":")
+    lower = f"{name.lower()}:{tag}"
+    if len(tag) > _TAG_MAX and "/" not in tag:
+        return f"shorten the tag to {_TAG_MAX} characters"
+    return f"write {lower!r}" if lower != uri and _PINNED.fullmatch(lower) else ""

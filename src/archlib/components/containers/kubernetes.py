@@ -9,14 +9,15 @@ from ipaddress import IPv4Network
 
 from troposphere import ec2, eks
 
+from archlib.components.containers.container import NO_WAY
 from archlib.components.containers.kubernetes_nodes import NodeGroup
 from archlib.components.containers.kubernetes_roles import BLOCK_STORAGE, INTERFACES, PULLING, fargate_role, pod_role
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
 from archlib.components.network.security_group import SecurityGroup
-from archlib.components.observability.log_group import LogGroup
+from archlib.components.observability.log_group import LogGroup, check_retention
 from archlib.core.component import Check, Component
-from archlib.core.naming import check_name, logical_id, pascal
+from archlib.core.naming import logical_id, pascal
 from archlib.core.stack import Stack
 from archlib.core.values import ACCOUNT, PARTITION, Value, arn, join
 from archlib.wiring.binding import Binding, Grant
@@ -69,10 +70,9 @@ class KubernetesCluster(Component):
     without the condition ``kms:GrantIsForAWSResource``. So the key's policy, which refuses other grants to people, lets
     EKS make them; the control CT.KMS.PR.3 of AWS Control Tower knows no such exception, and reports it.
 
-    Nobody may use the Kubernetes API at first, not even who creates the cluster: ``admins`` may, and whoever gets an
-    access entry later. The cluster's role lets Kubernetes manage nodes; it does not make load balancers by itself: add
-    the AWS Load Balancer Controller for that, as a :class:`~archlib.components.containers.kubernetes_workload.Workload`
-    with its rights.
+    Only ``admins`` may use the Kubernetes API at first, and whoever gets an access entry later. The cluster's role lets
+    Kubernetes manage nodes; it does not make load balancers by itself: add the AWS Load Balancer Controller for that,
+    as a :class:`~archlib.components.containers.kubernetes_workload.Workload` with its rights.
 
     Pods on nodes share the nodes' security group: what one may reach, all may. Rights and secrets are each workload's
     own; NetworkPolicies, which the nodes enforce, keep pods apart. Pods on Fargate are in a security group that EKS
@@ -85,10 +85,11 @@ class KubernetesCluster(Component):
         name: kebab-case.
         network: the VPC it runs in, with interface endpoints for :data:`NEEDS_ENDPOINTS` unless ``internet`` is on, and
             private subnets in two zones or more.
+        admins: name -> IAM role that may do everything in the cluster: its name, with its path, or its ARN; one or
+            more, since not even who creates a cluster may use its API.
         version: of Kubernetes, 1.34 or newer, as ``1.35``.
         nodes: name -> :class:`NodeGroup`; one group ``default`` unless ``fargate`` is set.
         fargate: namespaces whose pods run on Fargate, up to 5; with ``kube-system`` a cluster needs no nodes.
-        admins: name -> IAM role that may do everything in the cluster: its name, with its path, or its ARN.
         public_cidrs: IPv4 blocks, /8 or smaller, that may also call the API over the internet; without them it answers
             inside the network only.
         volumes: pods may have EBS volumes, which the add-on ``aws-ebs-csi-driver`` makes for them.
@@ -119,10 +120,10 @@ class KubernetesCluster(Component):
         name: str,
         *,
         network: Network,
+        admins: Mapping[str, Value],
         version: str = "1.35",
         nodes: Mapping[str, NodeGroup] | None = None,
         fargate: Sequence[str] = (),
-        admins: Mapping[str, Value] | None = None,
         public_cidrs: Sequence[str] = (),
         volumes: bool = False,
         addon_versions: Mapping[str, str] | None = None,
@@ -142,10 +143,12 @@ class KubernetesCluster(Component):
         with self.checking() as check:
             self._check(check, version, nodes, public_cidrs)
             self._check_ways(check, internet=internet)
-            for admin, role in (admins or {}).items():
+            check_retention(check, log_retention_days)
+            check.that(admins, "admins", "one or more", None, "name a role of yours: nobody else may enter the cluster")
+            for admin, role in admins.items():
                 _check_admin(check, admin, role)
             for addon in self._versions:
-                check_name(addon, "add-on")
+                check.name(f"addon_versions.{addon}", addon, "add-on")
             check.that(nodes or not volumes, "volumes", "left out without nodes", volumes, "Fargate has no EBS volumes")
 
         self.resource = self._cluster(version, public_cidrs, key or Key.of(stack), log_retention_days)
@@ -154,7 +157,7 @@ class KubernetesCluster(Component):
             self._profile()
         self._open(internet=internet)
         self._add_services(volumes=volumes)
-        for admin, role in (admins or {}).items():
+        for admin, role in admins.items():
             self.admit(admin, role)
 
     @property
@@ -254,7 +257,8 @@ class KubernetesCluster(Component):
             "nodes", f"one group or more, unless fargate has {_SYSTEM!r}", dict(nodes),
         )  # fmt: skip
         for group, settings in nodes.items():
-            settings.check(check, f"nodes.{check_name(group, 'node group')}")
+            check.name(f"nodes.{group}", group, "node group")
+            settings.check(check, f"nodes.{group}")
         check.between("fargate", len(self.fargate), 0, _NAMESPACES_MAX)
         for namespace in self.fargate:
             check.that(_NAMESPACE.fullmatch(namespace), "fargate", "names of namespaces", namespace)
@@ -268,13 +272,13 @@ class KubernetesCluster(Component):
         subnets = len(self.network.private_subnets)
         check.that(
             subnets >= _SUBNETS_MIN, "network", "one with private subnets in two zones or more", subnets,
-            "pass more private_subnets",
+            "give it more",
         )  # fmt: skip
         apis = self.network.for_aws_apis()
         check.that(
             internet or (apis is not None and apis.security_group is not None),
             "network", f"one with endpoints of {', '.join(NEEDS_ENDPOINTS)}", None,
-            "pass endpoints= where the Vpc is made, or internet=True here in a network with NAT",
+            NO_WAY,
         )  # fmt: skip
 
     def _cluster(self, version: str, public_cidrs: Sequence[str], key: Key, retention_days: int) -> eks.Cluster:
@@ -482,7 +486,7 @@ def _control_plane(key: Key) -> Sequence[Grant]:
 
 
 def _check_admin(check: Check, name: str, role: Value) -> None:
-    check_name(name, "administrator")
+    check.name(f"admins.{name}", name, "administrator")
     check.that(
         not isinstance(role, str) or _ROLE.fullmatch(role), f"admins.{name}", "name or ARN of an IAM role", role,
         "people sign in with roles, not as users",

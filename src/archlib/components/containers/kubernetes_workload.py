@@ -12,6 +12,7 @@ from troposphere import eks
 from archlib.components.containers.kubernetes import KubernetesCluster
 from archlib.components.containers.kubernetes_roles import pod_role
 from archlib.core.component import Component
+from archlib.core.formats import check_variables
 from archlib.core.stack import Stack
 from archlib.core.values import Deferred, Value, encode, join
 from archlib.errors import WiringError
@@ -20,7 +21,6 @@ from archlib.wiring.connect import connect
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _ACCOUNT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Workload(Component):
@@ -77,6 +77,7 @@ class Workload(Component):
             check.that(
                 _ACCOUNT.fullmatch(account), "service_account", "a name of a-z, 0-9, - and ., up to 253", account
             )
+            check_variables(check, environment or {})
         self.cluster = cluster
         self.environment: dict[str, Value] = {}
         self.role = pod_role(
@@ -120,7 +121,7 @@ class Workload(Component):
             WiringError: the name is taken by another value.
         """
         with self.checking() as check:
-            check.that(_VARIABLE.fullmatch(key), "environment", "named by letters, digits and _", key, "rename it")
+            check_variables(check, [key])
         if encode(self.environment.setdefault(key, value)) != encode(value):
             raise WiringError(f"{self}: environment variable {key!r} must have one value, got two; rename a target")
 

@@ -99,7 +99,10 @@ class Repository(Component):
         """
         with self.checking() as check:
             check.that(
-                _TAG.fullmatch(tag) and tag != "latest", "tag", "a tag other than latest, or a digest sha256:...", tag
+                _TAG.fullmatch(tag) and tag != "latest",
+                "tag",
+                "a tag other than latest of up to 128 characters, or a digest sha256:...",
+                tag,
             )
         return Image(join(self.uri, "@" if tag.startswith("sha256:") else ":", tag), self.arn)
 

@@ -9,15 +9,17 @@ from typing import Literal
 from troposphere import ecs
 
 from archlib.components.containers.cluster import Cluster
-from archlib.components.containers.container import MAIN, PROXY_MIB, Architecture, Container, Protocol
+from archlib.components.containers.container import PROXY_MIB, Architecture, Container, Protocol
 from archlib.components.containers.deployment import Deployment, moving
 from archlib.components.containers.image import Image
 from archlib.components.containers.service_scaling import scale, scale_by_requests
-from archlib.components.containers.sidecar import COLLECTOR, ContainerHealth, Sidecar
+from archlib.components.containers.sidecar import COLLECTOR, MAIN, ContainerHealth, Sidecar
 from archlib.components.containers.task_definition import RunsContainers, TaskDefinition
 from archlib.components.identity.key import Key
 from archlib.components.observability.alarm import Alarm
+from archlib.components.observability.log_group import check_retention
 from archlib.core.component import Component
+from archlib.core.formats import check_variables
 from archlib.core.stack import Stack
 from archlib.core.values import Deferred, Value
 from archlib.errors import Problem, WiringError
@@ -141,8 +143,10 @@ class FargateService(RunsContainers, Component):
         self.scaling, self.deployment = scaling or Scaling(), deployment or Deployment()
         with self.checking() as check:
             container.check(check, network)
+            check_variables(check, environment or {})
             check.between("grace", grace, *_GRACE)
             check.between("spot", spot, 0, 100)
+            check_retention(check, log_retention_days)
             self.scaling.check(check)
             self.deployment.check(check)
             check.that(
@@ -246,7 +250,7 @@ class FargateService(RunsContainers, Component):
             WiringError: it has none.
         """
         if self._port is None:
-            raise WiringError(f"{self}: port must be given to take requests, got None; pass port=")
+            raise WiringError(f"{self}: port must be given to take requests, got nothing; give it one")
         return self._port
 
     def join(self, group: TargetGroup) -> None:

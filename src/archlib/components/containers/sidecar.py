@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,7 +13,7 @@ from troposphere import ecs
 
 from archlib.components.containers.image import Image
 from archlib.core.component import Check
-from archlib.core.naming import check_name
+from archlib.core.formats import check_variables
 from archlib.core.values import Value
 from archlib.units import seconds
 from archlib.wiring.binding import Grant
@@ -29,6 +30,14 @@ TRACING = Grant(
 )
 """What the collector needs to send traces."""
 
+MAIN = "main"
+"""Name of the main container, and of its port."""
+
+LEAST_MIB = 6
+"""Least memory that a container can have."""
+
+_USER = re.compile(r"([0-9]{1,10})(:([0-9]{1,10}))?")
+_ID_MAX = 2**31 - 1
 _INTERVAL = (timedelta(seconds=5), timedelta(seconds=300))
 _TIMEOUT = (timedelta(seconds=2), timedelta(seconds=60))
 _START = (timedelta(0), timedelta(seconds=300))
@@ -106,13 +115,25 @@ class Sidecar:
 
     def check(self, check: Check, field: str, *, internet: bool) -> None:
         """Note what is wrong with it."""
-        check_name(self.name, "sidecar")
-        check.that(self.name != "main", f"{field}.name", "another than 'main'", self.name)
+        check.name(f"{field}.name", self.name, "sidecar")
+        check.that(self.name != MAIN, f"{field}.name", f"another than {MAIN!r}", self.name)
         Image.of(self.image).check(check, f"{field}.image", internet=internet)
         check.between(f"{field}.port", self.port, 1, 65_535)
-        check.that(self.memory_mib >= 6, f"{field}.memory_mib", "6 or more", self.memory_mib)  # noqa: PLR2004
+        check.that(self.memory_mib >= LEAST_MIB, f"{field}.memory_mib", f"{LEAST_MIB} or more", self.memory_mib)
+        check_user(check, f"{field}.user", self.user)
+        check_variables(check, self.environment, f"{field}.environment")
         if self.health is not None:
             self.health.check(check, f"{field}.health")
+
+
+def check_user(check: Check, field: str, user: str) -> None:
+    """Note a user or a group that is root, or no number."""
+    found = _USER.fullmatch(user)
+    ids = [int(part) for part in found.group(1, 3) if part] if found else []
+    check.that(
+        ids and all(1 <= each <= _ID_MAX for each in ids),
+        field, f"a user or user:group by numbers from 1 to {_ID_MAX}, such as '1000:1000'", user,
+    )  # fmt: skip
 
 
 def collector(image: Image | str) -> Sidecar:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -16,16 +15,18 @@ from archlib.components.containers.task_definition import RunsContainers, TaskDe
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
 from archlib.components.observability.dead_letters import DeadLetters
+from archlib.components.observability.log_group import check_retention
 from archlib.core.component import Component
+from archlib.core.formats import check_variables
 from archlib.core.naming import pascal
 from archlib.core.stack import Stack
 from archlib.core.values import Value
 from archlib.wiring.binding import Binding, Grant
+from archlib.wiring.expression import check_schedule
 from archlib.wiring.mount import FileSystemMount
 from archlib.wiring.roles import Network
 from archlib.wiring.watch import Watch
 
-_EXPRESSION = re.compile(r"(cron|rate|at)\(.+\)")
 _RETRIES = (0, 185)
 
 
@@ -105,6 +106,8 @@ class Task(RunsContainers, Component):
         )  # fmt: skip
         with self.checking() as check:
             container.check(check, network)
+            check_variables(check, environment or {})
+            check_retention(check, log_retention_days)
         self.cluster, self.network = cluster, network
         self.key = key or Key.of(stack)
         self._failures = DeadLetters(self, key=self.key)
@@ -162,7 +165,9 @@ class Task(RunsContainers, Component):
             SettingsError: a setting is malformed.
         """
         with self.checking() as check:
-            check.that(_EXPRESSION.fullmatch(when), "when", "rate(...), cron(...) or at(...)", when)
+            check_schedule(check, "when", when, timezone=timezone)
+            if label:
+                check.name("label", label, "schedule")
             check.between("retries", retries, *_RETRIES)
         queue = self._failures.queue()
         part = "-".join(filter(None, (self.name, "task", label, "schedule")))

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from troposphere import ecs
 
-from archlib.components.containers.container import ARCHITECTURES, MAIN, Container
+from archlib.components.containers.container import ARCHITECTURES, Container
 from archlib.components.containers.image import Image
 from archlib.components.containers.repository import LOG_IN, PULL
-from archlib.components.containers.sidecar import TRACING, Sidecar, tracing_environment
+from archlib.components.containers.sidecar import MAIN, TRACING, Sidecar, tracing_environment
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
 from archlib.components.network.security_group import SecurityGroup
 from archlib.components.observability.log_group import LogGroup
 from archlib.core.component import Component
+from archlib.core.formats import check_variables
 from archlib.core.naming import logical_id
 from archlib.core.stack import Stack
 from archlib.core.suppression import suppress
@@ -28,7 +28,6 @@ from archlib.wiring.connect import connect, open_ports
 from archlib.wiring.permissions import action_name
 from archlib.wiring.roles import Network
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WAYS = ("AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress")
 
 
@@ -126,7 +125,7 @@ class TaskDefinition:
         if len(secret.secrets) != 1:
             raise WiringError(
                 f"{self._owner}: what is injected as {name!r} must be one secret, got {len(secret.secrets)}; "
-                "pass for_reading() of a Secret"
+                "name a secret, or something with one"
             )
         (arn,) = secret.secrets.values()
         value = arn if json_key is None else join(arn, ":", json_key, "::")
@@ -171,7 +170,7 @@ class TaskDefinition:
 
     def _check_variable(self, name: str, value: Value, mine: dict[str, Value], others: Mapping[str, Value]) -> None:
         with self._owner.checking() as check:
-            check.that(_VARIABLE.fullmatch(name), "environment", "named by letters, digits and _", name, "rename it")
+            check_variables(check, [name])
         if name in others or encode(mine.setdefault(name, value)) != encode(value):
             raise WiringError(
                 f"{self._owner}: environment variable {name!r} must have one value, got two; rename a target"

@@ -15,6 +15,7 @@ from archlib.components.data.database_engine import ENGINES, GIB, EngineName, co
 from archlib.components.data.database_proxy import Proxy, check_proxy
 from archlib.components.data.database_readers import scale_readers
 from archlib.components.data.database_size import Serverless, memory_gib
+from archlib.components.data.instance_classes import check_instance_class
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
 from archlib.components.identity.secret import Secret
@@ -37,7 +38,6 @@ _AURORA = "'aurora-postgres' or 'aurora-mysql'"
 _MONITORING = "policy/service-role/AmazonRDSEnhancedMonitoringRole"
 _MONITORING_SECONDS, _INSIGHTS_DAYS = 60, 7
 _EVENTS = ("configuration change", "failover", "failure", "maintenance")
-_CLASS = re.compile(r"db\.[cmrtx]\w*\.(micro|small|medium|large|\d*xlarge)")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _USER = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _NAME_FORM = "a-z, 0-9 and _, a letter first, at most"
@@ -161,10 +161,7 @@ class Database(Component):
                 "network", "one with isolated subnets in two zones or more", len(network.isolated_subnets),
             )  # fmt: skip
             self._engine.check(check, version, parameters or {})
-            check.that(
-                instance_class is None or _CLASS.fullmatch(instance_class) is not None,
-                "instance_class", "like 'db.m7g.large', of a family c, m, r, t or x", instance_class,
-            )  # fmt: skip
+            check_instance_class(check, instance_class, self._engine.name)
             check.that(
                 serverless is None or (aurora and instance_class is None),
                 "serverless", f"left out unless engine is {_AURORA}, without instance_class", serverless,
@@ -267,7 +264,9 @@ class Database(Component):
             WiringError: the database has no Data API.
         """
         if not self.data_api:
-            raise WiringError(f"{self} has no Data API; pass data_api=True, with engine={_AURORA}")
+            raise WiringError(
+                f"{self}: data_api must be true to send SQL over HTTPS, got false; set it, with engine {_AURORA}"
+            )
         cluster = self.attribute("DBClusterArn")
         return Binding(
             self.name,

@@ -35,6 +35,11 @@ _METHODS = ("Delete", "Get", "Head", "Patch", "Post", "Put")
 _LOOK = ("es:ESHttpGet", "es:ESHttpHead")
 # Searches have a body, so they are posted, and go on at paths below (scrolls); posting elsewhere would write.
 _SEARCHES = ("_search", "_msearch", "_count")
+# What Firehose documents to need: it looks at the domain, writes, and reads how the domain and the index are.
+_DESCRIBE = ("es:DescribeDomain", "es:DescribeDomainConfig", "es:DescribeDomains")
+_DELIVER = ("es:ESHttpPost", "es:ESHttpPut")
+_STATE = ("_all/_settings", "_cluster/stats", "_nodes*", "_stats")
+_INDEX_STATE = ("_mapping*", "_stats*")
 # CloudFormation puts that much of a stack's name before the name of a role.
 _STACK_IN_ROLE = 24
 
@@ -83,6 +88,7 @@ class Search(Component):
 
     Attributes:
         resource: the ``AWS::OpenSearchService::Domain``.
+        network: the VPC.
         master_role_arn: ARN of the role that administers it.
         security_group: id of its security group.
 
@@ -130,6 +136,7 @@ class Search(Component):
                 _DOMAIN_NAME.fullmatch(domain_name),
                 "domain_name", "a-z, 0-9 and -, a letter first, 3 to 28 characters", domain_name, "set a shorter one",
             )  # fmt: skip
+        self.network = network
         self.data_nodes = data_nodes
         self.master_nodes = master_nodes
         self.storage_gib = storage_gib
@@ -205,6 +212,19 @@ class Search(Component):
     def for_indexing(self) -> Binding:
         """Return what a caller needs to search, and to write documents and indexes; see :meth:`for_searching`."""
         return self._binding("indexing", (Grant(_requests(), (join(self.arn, "/*"),)),))
+
+    def for_delivering(self, index: str) -> Binding:
+        """Return what Firehose needs to write documents to ``index`` and what rotation makes of it.
+
+        The domain must let its role in as well; :class:`~archlib.components.messaging.delivery.Delivery` says how.
+        """
+        state = [*(f"/{path}" for path in _STATE), *(f"/{index}*/{path}" for path in _INDEX_STATE)]
+        grants = (
+            Grant(_DESCRIBE, (self.arn,)),
+            Grant(_DELIVER, (join(self.arn, "/*"),)),
+            Grant(("es:ESHttpGet",), [join(self.arn, path) for path in state]),
+        )
+        return self._binding("delivering to", grants)
 
     def for_administering(self) -> Binding:
         """Return what a caller needs to take on the master role, whose ARN is in ``<NAME>_MASTER_ROLE_ARN``.

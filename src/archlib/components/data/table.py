@@ -257,7 +257,7 @@ class Table(Component):
         """
         if self.stream is None:
             raise WiringError(
-                f"{self}: stream must be set to consume its changes, got None; pass stream='NEW_AND_OLD_IMAGES'"
+                f"{self}: stream must be set to consume its changes, got nothing; set stream to NEW_AND_OLD_IMAGES"
             )
         return self.attribute("StreamArn")
 

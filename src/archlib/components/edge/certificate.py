@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal, get_args
@@ -10,13 +9,12 @@ from typing import Literal, get_args
 from troposphere import certificatemanager as acm
 
 from archlib.core.component import Component
+from archlib.core.formats import check_domain
 from archlib.core.stack import Stack
 from archlib.core.values import Value
 from archlib.wiring.watch import Watch
 
 KeyAlgorithm = Literal["RSA_2048", "EC_prime256v1", "EC_secp384r1"]
-
-DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
 _MORE_MAX = 9
 _DAYS_LEFT = 30
@@ -63,9 +61,7 @@ class Certificate(Component):
         with self.checking() as check:
             for field, names in (("domain", (domain,)), ("more_domains", more_domains)):
                 for each in names:
-                    check.that(
-                        DOMAIN.fullmatch(each.removeprefix("*.")), field, "host names such as shop.example.com", each
-                    )
+                    check_domain(check, field, each)
             check.between("more_domains", len(domains) - 1, 0, _MORE_MAX)
             check.one_of("key_algorithm", key_algorithm, get_args(KeyAlgorithm))
         self.resource = acm.Certificate(

@@ -8,13 +8,14 @@ from typing import Any, Literal, get_args
 
 from troposphere import cloudfront
 
-from archlib.components.edge.certificate import DOMAIN, Certificate
+from archlib.components.edge.certificate import Certificate
 from archlib.components.edge.firewall import Firewall
 from archlib.components.edge.headers import SecurityHeaders
 from archlib.components.edge.origins import Behavior, BucketOrigin, Origin
 from archlib.components.edge.zone import CLOUDFRONT_ZONE
 from archlib.components.observability.access_logs import AccessLogs
 from archlib.core.component import Check, Component
+from archlib.core.formats import check_certificate, check_domain
 from archlib.core.naming import fixed_name
 from archlib.core.regions import GLOBAL_REGION
 from archlib.core.stack import Stack
@@ -119,8 +120,8 @@ class Distribution(Component):
             _check_names(check, domains, certificate)
             _check_paths(check, root, pages, behaviors)
             for field, wanted in (("single_page", single_page), ("folders", folders)):
-                check.that(root or not wanted, field, "False without root", wanted)
-            check.that(not (single_page and folders), "folders", "False for single_page", folders)
+                check.that(root or not wanted, field, "false without root", wanted)
+            check.that(not (single_page and folders), "folders", "false for single_page", folders)
             for field, each in (("origin", origin), *((path, behaviors[path].origin) for path in behaviors)):
                 each.check(check, field)
             headers.check(check, "headers")
@@ -262,7 +263,7 @@ def _check_region(check: Check, **parts: Certificate | Firewall | Value | None) 
     for field, part in parts.items():
         where = part.stack.region if isinstance(part, Component) else GLOBAL_REGION
         check.that(
-            where == GLOBAL_REGION, field, f"in a stack of region {GLOBAL_REGION}", where,
+            where == GLOBAL_REGION, field, f"in a stack of region {GLOBAL_REGION}", where or "the deployment's",
             f"make its stack with Stack(app, name, region={GLOBAL_REGION!r})",
         )  # fmt: skip
         if isinstance(part, Firewall):
@@ -271,11 +272,10 @@ def _check_region(check: Check, **parts: Certificate | Firewall | Value | None) 
 
 def _check_names(check: Check, domains: Sequence[str], certificate: Certificate | Value | None) -> None:
     check.that(certificate is not None or not domains, "certificate", "given for domains", None)
+    check_certificate(check, "certificate", certificate, region=GLOBAL_REGION)
     check.that(certificate is None or domains, "domains", "the names that the certificate is for", list(domains))
     for domain in domains:
-        check.that(
-            DOMAIN.fullmatch(domain.removeprefix("*.")), "domains", "host names such as shop.example.com", domain
-        )
+        check_domain(check, "domains", domain)
 
 
 def _check_paths(check: Check, root: str, pages: Mapping[str, str], behaviors: Mapping[str, Behavior]) -> None:

@@ -9,8 +9,9 @@ from typing import Literal
 from troposphere import wafv2
 
 from archlib.components.identity.key import Key
-from archlib.components.observability.log_group import LogGroup
+from archlib.components.observability.log_group import LogGroup, check_retention
 from archlib.core.component import Component
+from archlib.core.formats import check_block
 from archlib.core.naming import check_name, pascal
 from archlib.core.regions import GLOBAL_REGION
 from archlib.core.stack import Stack
@@ -86,12 +87,14 @@ class Firewall(Component):
         with self.checking() as check:
             check.one_of("scope", scope, _SCOPES)
             check.between("rate_limit", rate_limit, *_RATE)
+            check_retention(check, log_retention_days)
             for group in counted or ():
                 check.one_of("counted", group, groups)
             for field, blocks in (("denied", denied), ("allowed", allowed)):
                 check.that(len(blocks) <= _ADDRESSES_MAX, field, f"at most {_ADDRESSES_MAX} blocks", len(blocks))
                 for block in blocks:
-                    check.that(_is_block(block), field, "address blocks such as 203.0.113.0/24", block)
+                    check_block(check, field, block)
+                    check.that(not block.endswith("/0"), field, "narrower than all addresses", block)
         self.scope = scope
         self._rules: list[wafv2.WebACLRule] = []
         self._refer("Denied", denied, wafv2.RuleAction(Block=wafv2.BlockAction()))
@@ -223,10 +226,3 @@ class Firewall(Component):
 
 def _visible(metric: str) -> wafv2.VisibilityConfig:
     return wafv2.VisibilityConfig(CloudWatchMetricsEnabled=True, MetricName=metric, SampledRequestsEnabled=True)
-
-
-def _is_block(text: str) -> bool:
-    try:
-        return "/" in text and ip_network(text).prefixlen > 0
-    except ValueError:
-        return False

@@ -8,6 +8,7 @@ from datetime import timedelta
 from troposphere import route53
 
 from archlib.core.component import Component
+from archlib.core.formats import check_domain, check_path
 from archlib.core.regions import GLOBAL_REGION
 from archlib.core.stack import Stack
 from archlib.core.values import Value
@@ -16,6 +17,7 @@ from archlib.wiring.watch import Watch
 
 _INTERVALS = (timedelta(seconds=10), timedelta(seconds=30))
 _SEARCH_MAX = 255
+PATH_MAX = 255
 
 
 class HealthCheck(Component):
@@ -58,7 +60,8 @@ class HealthCheck(Component):
     ) -> None:
         super().__init__(stack, name)
         with self.checking() as check:
-            check.that(path.startswith("/"), "path", "a path with a leading '/'", path)
+            check_domain(check, "host", host, wildcard=False)
+            check_path(check, "path", path, most=PATH_MAX)
             check.between("port", port, 1, 65_535)
             check.between("contains", None if contains is None else len(contains), 1, _SEARCH_MAX)
             check.that(interval in _INTERVALS, "interval", "10s or 30s", interval)

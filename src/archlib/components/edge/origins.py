@@ -10,6 +10,7 @@ from typing import Any, Literal
 from troposphere import cloudfront
 
 from archlib.core.component import Check, Component
+from archlib.core.formats import check_domain
 from archlib.core.naming import fixed_name
 from archlib.core.values import Value
 from archlib.units import seconds
@@ -101,6 +102,7 @@ class HttpsOrigin:
 
     def check(self, check: Check, field: str) -> None:
         """Note what is wrong with it, as setting ``field``."""
+        check_domain(check, f"{field}.host", self.host, wildcard=False)
         _check_path(check, field, self.path)
         check.between(f"{field}.timeout", self.timeout, *_TIMEOUT)
 

@@ -10,10 +10,10 @@ from typing import Literal, get_args
 
 from troposphere import route53
 
-from archlib.components.edge.certificate import DOMAIN
 from archlib.components.edge.health_check import HealthCheck
 from archlib.components.edge.zone import CLOUDFRONT_ZONE, ExistingZone, Zone
 from archlib.core.component import Check, Component
+from archlib.core.formats import check_domain
 from archlib.core.stack import Stack
 from archlib.core.values import Value
 from archlib.units import seconds
@@ -145,7 +145,7 @@ class Record(Component):
         super().__init__(stack, name)
         evaluated = alias is not None and alias.hosted_zone_id != CLOUDFRONT_ZONE
         with self.checking() as check:
-            check.that(DOMAIN.fullmatch(host.removeprefix("*.")), "host", "a host name such as shop.example.com", host)
+            check_domain(check, "host", host)
             check.that(f".{host}".endswith(f".{zone.domain}"), "host", f"a name in the zone {zone.domain}", host)
             check.that((alias is None) == bool(values), "alias", "given, or else values", alias and "both")
             check.one_of("type", type, get_args(RecordType))

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 from troposphere import logs, route53
 
-from archlib.components.edge.certificate import DOMAIN
 from archlib.components.identity.key import Key
-from archlib.components.observability.log_group import LogGroup
-from archlib.core.component import Component
-from archlib.core.origin import here
+from archlib.components.observability.log_group import LogGroup, check_retention
+from archlib.core.component import Component, checking
+from archlib.core.formats import check_domain
 from archlib.core.regions import GLOBAL_REGION
 from archlib.core.stack import Stack
 from archlib.core.values import ACCOUNT, REGION, Deferred, Value, arn, encode
-from archlib.errors import Problem, SettingsError
 from archlib.wiring.policies import VERSION, service_principal
 from archlib.wiring.roles import Network
 
@@ -79,9 +77,10 @@ class Zone(Component):
     ) -> None:
         super().__init__(stack, name)
         with self.checking() as check:
-            check.that(DOMAIN.fullmatch(domain), "domain", "a domain such as example.com", domain)
+            check_domain(check, "domain", domain, wildcard=False)
+            check_retention(check, log_retention_days)
             if log_queries:
-                check.that(not networks, "log_queries", "False for a private zone", log_queries)
+                check.that(not networks, "log_queries", "false for a private zone", log_queries)
                 check.that(
                     stack.region == GLOBAL_REGION, "stack", f"one of region {GLOBAL_REGION}, for log_queries",
                     stack.region, f"make it with Stack(app, name, region={GLOBAL_REGION!r})",
@@ -123,11 +122,14 @@ class Zone(Component):
             domain: the domain it answers for.
 
         Raises:
-            SettingsError: the id is malformed.
+            SettingsError: the id or the domain is malformed.
         """
-        if isinstance(zone_id, str) and not _ID.fullmatch(zone_id):
-            message = f"zone {domain!r}: zone_id must be an id such as Z0123456789ABCDEFGHIJ, got {zone_id!r}"
-            raise SettingsError(Problem(f"{message}; copy it from Route 53", here(), "zone_id"))
+        with checking(f"zone {domain!r}") as check:
+            check.that(
+                not isinstance(zone_id, str) or _ID.fullmatch(zone_id),
+                "zone_id", "an id such as Z0123456789ABCDEFGHIJ", zone_id, "copy it from Route 53",
+            )  # fmt: skip
+            check_domain(check, "domain", domain, wildcard=False)
         return ExistingZone(zone_id, domain)
 
     @property

@@ -18,7 +18,7 @@ from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
 from archlib.components.network.security_group import SecurityGroup
 from archlib.components.observability.dead_letters import DeadLetterQueue, DeadLetters
-from archlib.components.observability.log_group import LogGroup
+from archlib.components.observability.log_group import LogGroup, check_retention
 from archlib.core.component import Check, Component
 from archlib.core.stack import Stack
 from archlib.core.suppression import suppress, withdraw
@@ -146,6 +146,7 @@ class Function(Component):
     ) -> None:
         super().__init__(stack, name)
         with self.checking() as check:
+            check_retention(check, log_retention_days)
             check.one_of("runtime", runtime, RUNTIMES)
             check.one_of("architecture", architecture, ("arm64", "x86_64"))
             check.between("memory_mib", memory_mib, *_MEMORY)
@@ -175,9 +176,7 @@ class Function(Component):
                 live.check(check, reserved_concurrency)
             if problem := code.problem(handler, runtime):
                 check.problems.append(Problem(f"{self}: code {problem}", self.origin, "code"))
-        self.timeout = timeout
-        self.runtime = runtime
-        self.network = network
+        self.timeout, self.runtime, self.network = timeout, runtime, network
         self.key = key or Key.of(stack)
         self._environment: dict[str, Value] = {}
         self._retries, self._max_event_age = retries, max_event_age

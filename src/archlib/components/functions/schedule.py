@@ -6,11 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
-from zoneinfo import available_timezones
 
 from troposphere import AWSHelperFn, scheduler
 
-from archlib.components.functions.expression import expression_problem
 from archlib.components.functions.schedule_group import ScheduleGroup
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
@@ -19,6 +17,7 @@ from archlib.core.component import Component
 from archlib.core.stack import Stack
 from archlib.core.values import Value
 from archlib.units import seconds
+from archlib.wiring.expression import check_schedule
 from archlib.wiring.roles import Target
 from archlib.wiring.watch import Watch
 
@@ -79,11 +78,7 @@ class Schedule(Component):
     ) -> None:
         super().__init__(stack, name)
         with self.checking() as check:
-            problem = expression_problem(expression)
-            check.that(not problem, "expression", problem, expression)
-            # Empty on a machine without a time zone database; then AWS has to say it.
-            zones = available_timezones()
-            check.that(not zones or timezone in zones, "timezone", "an IANA name such as Europe/Berlin", timezone)
+            check_schedule(check, "expression", expression, timezone=timezone)
             check.between("window", window, timedelta(0), _WINDOW_MAX)
             check.that(not window % timedelta(minutes=1), "window", "whole minutes", window)
             problem = _payload_problem(payload)

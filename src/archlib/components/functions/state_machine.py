@@ -15,7 +15,7 @@ from archlib.components.functions.steps import Step, define
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
 from archlib.components.observability.dead_letters import DeadLetters
-from archlib.components.observability.log_group import LogGroup
+from archlib.components.observability.log_group import LogGroup, check_retention
 from archlib.core.component import Component
 from archlib.core.stack import Stack
 from archlib.core.values import Deferred, Value, encode
@@ -110,6 +110,7 @@ class StateMachine(Component):
         made, integrations = portable({**read, "TimeoutSeconds": seconds(limit)})
         text = json.dumps(made, indent=2)
         with self.checking() as check:
+            check_retention(check, log_retention_days)
             check.between("timeout", limit, timedelta(seconds=1), longest)
             typed = not isinstance(definition, (Path, str, Mapping))
             check.that(typed or not on_failure, "on_failure", "left out without steps", list(on_failure))

@@ -13,7 +13,7 @@ from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
 from archlib.components.messaging.patterns import pattern_problems
 from archlib.components.observability.dead_letters import DeadLetters
-from archlib.components.observability.log_group import LogGroup
+from archlib.components.observability.log_group import LogGroup, check_retention
 from archlib.core.app import App
 from archlib.core.component import Component
 from archlib.core.naming import check_name, in_region, logical_id, pascal
@@ -88,6 +88,7 @@ class Topic(Component):
     ) -> None:
         super().__init__(stack, name)
         with self.checking() as check:
+            check_retention(check, log_retention_days)
             check.that(
                 len(display_name) <= _DISPLAY_NAME_MAX,
                 "display_name", f"at most {_DISPLAY_NAME_MAX} characters", len(display_name), "shorten it",

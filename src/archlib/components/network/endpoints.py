@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from troposphere import ec2
 
 from archlib.components.network.security_group import SecurityGroup
-from archlib.core.component import Component
+from archlib.components.network.services import SERVICES
+from archlib.core.assembly import nearest
+from archlib.core.component import Check, Component
 from archlib.core.naming import pascal
 from archlib.core.stack import Stack
 from archlib.core.values import REGION, Value, join
@@ -16,7 +18,7 @@ from archlib.wiring.binding import Binding
 from archlib.wiring.roles import Network
 
 GATEWAY_SERVICES = ("s3", "dynamodb")
-_SERVICE = re.compile(r"[a-z][a-z0-9]*([.-][a-z][a-z0-9]*)*")
+_FULL_NAME = re.compile(r"[a-z]+(\.[a-z]+)+\.[a-z]+(-[a-z]+)+-\d(\.[a-z0-9-]+)+")
 
 
 class Endpoints(Component):
@@ -36,14 +38,14 @@ class Endpoints(Component):
         name: kebab-case; usually the name of the VPC.
         network: the VPC they are in.
         services: last part of the endpoint service names: ``secretsmanager``, ``sqs``, ``ecr.api`` for
-            ``com.amazonaws.<region>.ecr.api``.
+            ``com.amazonaws.<region>.ecr.api``; others with their whole name, as ``aws.sagemaker.eu-west-1.studio``.
 
     Attributes:
         resource: the ``AWS::EC2::SecurityGroup``.
         group_id: its id.
 
     Raises:
-        SettingsError: a service is malformed, or one that has a gateway endpoint.
+        SettingsError: a service is unknown, or one that has a gateway endpoint.
     """
 
     kind = "Endpoints"
@@ -65,7 +67,7 @@ class Endpoints(Component):
         """Add endpoints of more ``services``; those that exist stay as they are.
 
         Raises:
-            SettingsError: a service is malformed, or one that has a gateway endpoint.
+            SettingsError: a service is unknown, or one that has a gateway endpoint.
         """
         self._check(services)
         for service in services:
@@ -89,16 +91,22 @@ class Endpoints(Component):
 
     def _check(self, services: Sequence[str]) -> None:
         with self.checking() as check:
-            for service in services:
-                check.that(
-                    _SERVICE.fullmatch(service) is not None,
-                    "services", "the last part of an endpoint service name, such as 'sqs' or 'ecr.api'", service,
-                )  # fmt: skip
-                check.that(
-                    service not in GATEWAY_SERVICES,
-                    "services", "services without a gateway endpoint", service,
-                    "pass the id of its prefix list as prefix_lists= to the Vpc",
-                )  # fmt: skip
+            check_services(check, "services", services)
+
+
+def check_services(check: Check, field: str, services: Sequence[str]) -> None:
+    """Note services that have no interface endpoint, or do not need one."""
+    for service in services:
+        if service in GATEWAY_SERVICES:
+            advice = "leave it out: it is reached by the gateway endpoint that every network has"
+            check.that(False, field, "services without a gateway endpoint", service, advice)
+        elif service not in SERVICES:
+            close = nearest(service, sorted(SERVICES)).removeprefix("; ")
+            check.that(
+                _FULL_NAME.fullmatch(service),
+                field, "endpoint services such as 'sqs' or 'ecr.api'", service,
+                close or "see aws ec2 describe-vpc-endpoint-services, and give a new one with its whole name",
+            )  # fmt: skip
 
 
 def calling(name: str, group_id: Value | None) -> Binding:
@@ -108,4 +116,4 @@ def calling(name: str, group_id: Value | None) -> Binding:
 
 def service_name(service: str) -> Value:
     """Return the full name of the endpoint service ``service`` in this region."""
-    return join("com.amazonaws.", REGION, ".", service)
+    return service if _FULL_NAME.fullmatch(service) else join("com.amazonaws.", REGION, ".", service)

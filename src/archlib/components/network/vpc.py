@@ -12,14 +12,14 @@ from troposphere import Cidr, GetAZs, Ref, Select, Tags, ec2
 
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
-from archlib.components.network.endpoints import GATEWAY_SERVICES, Endpoints, calling, service_name
-from archlib.components.observability.log_group import LogGroup
-from archlib.core.component import Check, Component
+from archlib.components.network.endpoints import GATEWAY_SERVICES, Endpoints, calling, check_services, service_name
+from archlib.components.observability.log_group import LogGroup, check_retention
+from archlib.core.component import Check, Component, checking
 from archlib.core.origin import here
 from archlib.core.stack import Stack
 from archlib.core.suppression import suppress
 from archlib.core.values import Value
-from archlib.errors import Problem, SettingsError, WiringError
+from archlib.errors import Problem, WiringError
 from archlib.wiring.binding import Binding, Grant, PrefixList
 
 Nat = Literal["none", "one", "per-zone"]
@@ -123,6 +123,8 @@ class Vpc(Component):
             )  # fmt: skip
             check.between("zones", zones, *_ZONES)
             check.one_of("nat", nat, _NATS)
+            check_services(check, "endpoints", endpoints)
+            check_retention(check, log_retention_days)
             _check_prefix_lists(check, prefix_lists or {})
         self._plan, self._zones, self._ipv6 = split(cidr), range(1, zones + 1), ipv6
         self._prefix_lists = dict(prefix_lists or {})
@@ -171,21 +173,19 @@ class Vpc(Component):
         Raises:
             SettingsError: an id is malformed, or there is no private subnet.
         """
-        check = Check(f"vpc {vpc_id!r}")
-        _check_id(check, "vpc_id", vpc_id, "vpc")
-        check.that(bool(private_subnets), "private_subnets", "one or more subnet ids", private_subnets)
-        for role, subnets in (
-            ("private_subnets", private_subnets),
-            ("isolated_subnets", isolated_subnets),
-            ("public_subnets", public_subnets),
-        ):
-            for subnet in subnets:
-                _check_id(check, role, subnet, "subnet")
-        if endpoints_group is not None:
-            _check_id(check, "endpoints_group", endpoints_group, "sg")
-        _check_prefix_lists(check, prefix_lists or {})
-        if check.problems:
-            raise SettingsError(check.problems)
+        with checking(f"vpc {vpc_id!r}") as check:
+            _check_id(check, "vpc_id", vpc_id, "vpc")
+            check.that(bool(private_subnets), "private_subnets", "one or more subnet ids", private_subnets)
+            for role, subnets in (
+                ("private_subnets", private_subnets),
+                ("isolated_subnets", isolated_subnets),
+                ("public_subnets", public_subnets),
+            ):
+                for subnet in subnets:
+                    _check_id(check, role, subnet, "subnet")
+            if endpoints_group is not None:
+                _check_id(check, "endpoints_group", endpoints_group, "sg")
+            _check_prefix_lists(check, prefix_lists or {})
         return ExistingVpc(
             vpc_id, private_subnets, isolated_subnets, public_subnets, endpoints_group, prefix_lists or {}, internet
         )
@@ -218,7 +218,7 @@ class Vpc(Component):
         if self.endpoints is None and self._asked is None:
             self._asked = Problem(
                 f"{self}: endpoints must exist before a component joins the network, but one joined already; "
-                "pass endpoints= where the Vpc is made",
+                "name them in the endpoints of the network",
                 here(),
             )
         group = self.endpoints.group_id if self.endpoints else None
@@ -240,7 +240,7 @@ class Vpc(Component):
         if self._ipv6:
             ranges["AnywhereIpv6"] = _ANYWHERE_V6
         if not ranges:
-            raise WiringError(f"{self}: nat must be 'one' or 'per-zone' to reach the internet, got 'none'; set nat=")
+            raise WiringError(f"{self}: nat must be 'one' or 'per-zone' to reach the internet, got 'none'; choose one")
         return _internet(self.name, ranges)
 
     def _subnets(self, tier: Tier, tables: Sequence[Ref]) -> tuple[Ref, ...]:
@@ -406,7 +406,7 @@ class ExistingVpc:
             WiringError: no route leads from the private subnets to the internet.
         """
         if not self.internet:
-            raise WiringError(f"vpc {self.vpc_id!r}: internet must be true to reach the internet, got False; set it")
+            raise WiringError(f"vpc {self.vpc_id!r}: internet must be true to reach the internet, got false; set it")
         return _internet("vpc", {"Anywhere": _ANYWHERE})
 
 
@@ -445,7 +445,7 @@ def _check_prefix_lists(check: Check, prefix_lists: Mapping[str, str]) -> None:
         check.one_of("prefix_lists", service, GATEWAY_SERVICES)
         check.that(
             _PREFIX_LIST.fullmatch(prefix_list) is not None,
-            f"prefix_lists[{service!r}]", "the id of a prefix list, pl-...", prefix_list,
+            f"prefix_lists.{service}", "the id of a prefix list, pl-...", prefix_list,
             f"aws ec2 describe-managed-prefix-lists shows that of com.amazonaws.<region>.{service}",
         )  # fmt: skip
 

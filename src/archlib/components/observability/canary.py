@@ -9,7 +9,7 @@ from troposphere import synthetics
 
 from archlib.components.identity.key import Key
 from archlib.components.identity.role import Role
-from archlib.components.observability.log_group import LogGroup
+from archlib.components.observability.log_group import LogGroup, check_retention
 from archlib.core.component import Component
 from archlib.core.naming import fixed_name
 from archlib.core.stack import Stack
@@ -104,6 +104,7 @@ class Canary(Component):
             check.between("memory_mib", memory_mib, *_MEMORY)
             check.that(memory_mib % 64 == 0, "memory_mib", "a multiple of 64", memory_mib)
             check.between("keep_days", keep_days, *_KEEP_DAYS)
+            check_retention(check, log_retention_days)
         self.canary_name = fixed_name(stack.app.name, stack.app.environment, name, most=_NAME_MAX)
         self.role = Role(stack, f"{name}-canary", service="lambda", description=f"Role of the canary {name}")
         self._allow(artifacts, tracing=tracing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from troposphere import logs
 
 from archlib.components.identity.key import Key
-from archlib.core.component import Component
+from archlib.core.component import Check, Component
 from archlib.core.naming import check_name, pascal
 from archlib.core.stack import Stack
 from archlib.core.values import Value, arn, join
@@ -15,6 +15,12 @@ RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )  # fmt: skip
+
+
+def check_retention(check: Check, days: int, field: str = "log_retention_days") -> None:
+    """Note a number of days that CloudWatch does not keep events for, with the closest one that it does."""
+    close = min(RETENTION_DAYS, key=lambda each: abs(each - days))
+    check.one_of(field, days, RETENTION_DAYS, f"take {close}")
 
 
 class LogGroup(Component):
@@ -53,7 +59,7 @@ class LogGroup(Component):
     ) -> None:
         super().__init__(stack, name)
         with self.checking() as check:
-            check.one_of("retention_days", retention_days, RETENTION_DAYS)
+            check_retention(check, retention_days, "retention_days")
         self.key = key or Key.of(stack)
         self.key.serve("logs")
         self.resource = logs.LogGroup(self.id(), KmsKeyId=self.key.arn, RetentionInDays=retention_days)

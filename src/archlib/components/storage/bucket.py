@@ -264,7 +264,7 @@ class Bucket(Component):
             SettingsError: there is no such kind of event.
         """
         if not self.events:
-            raise WiringError(f"{self}: events must be on for a rule on its objects, got False; pass events=True")
+            raise WiringError(f"{self}: events must be on for a rule on its objects, got false; set events to true")
         with self.checking() as check:
             check.one_of("kind", kind, _EVENTS)
         detail: dict[str, Any] = {"bucket": {"name": [self.bucket_name]}}

@@ -108,7 +108,7 @@ def test_two_authorizers_cannot_have_one_name(stack: Stack, function: Function) 
     [
         ({"cache": timedelta(hours=2)}, "authorizer.cache must be 0s to 1h, got 2h"),
         ({"headers": ()}, "authorizer.headers must be at least one header or query parameter"),
-        ({"token": True, "headers": ("A", "B")}, "authorizer.headers must be exactly one with token=True"),
+        ({"token": True, "headers": ("A", "B")}, "authorizer.headers must be exactly one with token on"),
     ],
 )
 def test_refuses_an_authorizer_that_cannot_work(

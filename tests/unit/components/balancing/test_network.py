@@ -101,6 +101,7 @@ def test_watches_the_health_of_each_target() -> None:
         ({"port": 1, "protocol": "HTTP"}, "protocol must be one of TCP, TLS, UDP, TCP_UDP"),
         ({"port": 1, "protocol": "TLS"}, "certificate must be given for TLS"),
         ({"port": 1, "certificate": CERTIFICATE}, "certificate must be given for TLS"),
+        ({"port": 1, "protocol": "TLS", "certificate": "x"}, "certificate must be the ARN of a certificate"),
         ({"port": 1, "drain": parse_duration("2h")}, "drain must be 0s to 1h"),
         ({"port": 1, "health": HealthCheck("x")}, "health.path must be a path"),
     ],

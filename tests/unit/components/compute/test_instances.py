@@ -81,7 +81,7 @@ def test_needs_a_way_to_cloudformation(app: App, stack: Stack) -> None:
     with pytest.raises(SettingsError) as caught:
         Instances(stack, "app", network=Vpc(Stack(app, "network"), "main"))
 
-    assert "instances 'app': internet must be true in a network without interface endpoints, got False" in str(
+    assert "instances 'app': internet must be true in a network without interface endpoints, got false" in str(
         caught.value
     )
     assert "endpoints for cloudformation, ec2messages, ssm, ssmmessages" in str(caught.value)
@@ -129,7 +129,7 @@ def test_waits_until_the_script_has_run(stack: Stack, vpc: Vpc, rendered: Render
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("A-B", "v", "environment must be named by letters, digits and _, got 'A-B'"),
+        ("A-B", "v", "environment.A-B must be named by letters, digits and _, got 'A-B'"),
         ("A", "it's", "environment.A must be one line without ', got \"it's\""),
         ("A", "one\ntwo", "environment.A must be one line"),
         ("A", "{{resolve:secretsmanager:a}}", "environment.A must be no secret"),

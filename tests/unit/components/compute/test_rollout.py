@@ -93,4 +93,4 @@ def test_needs_the_internet_and_a_batch(stack: Stack, vpc: Vpc) -> None:
         InPlaceRollout(stack, "app", instances=closed, batch=batch)
 
     assert "rollout 'app': batch must be one of one, half, all, got 'two'" in str(caught.value)
-    assert "rollout 'app': instances must be ones with internet=True, got 'app'" in str(caught.value)
+    assert "rollout 'app': instances must be ones with a way to the internet, got 'app'" in str(caught.value)

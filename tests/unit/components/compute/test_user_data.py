@@ -11,7 +11,7 @@ from archlib.components.compute.user_data import UserData, mark, weave
 from archlib.components.messaging.topic import Topic
 from archlib.components.network.vpc import Vpc
 from archlib.core.values import arn
-from archlib.errors import SettingsError, SourceError
+from archlib.errors import SettingsError
 from unit.components.compute.conftest import Rendered, script
 
 
@@ -81,11 +81,18 @@ def test_a_template_that_cannot_be_rendered_says_where(stack: Stack, vpc: Vpc, t
         (UserData(), "user_data must be one of path or text"),
         (UserData(Path("a"), "b"), "user_data must be one of path or text"),
         (UserData(Path("missing.sh")), "user_data.path must be a file, got 'missing.sh'; correct the path"),
+        (UserData(text="\0001\000"), "user_data must be text, got the character '\\x00' in line 1; remove it"),
+        (UserData(text="", variables={"a": "\0"}), "user_data.variables.a must be text without control characters"),
         (UserData(text="", variables={"a-b": 1}), "user_data.variables.a-b must be named by letters"),
         (UserData(text="", variables={"port": 1}), "user_data.variables.port must be another name"),
         (
             UserData(text="", variables={"login": "{{resolve:secretsmanager:login}}"}),
             "user_data.variables.login must be no secret",
+        ),
+        (UserData(text="", variables={"db_password": "hunter22"}), "user_data.variables.db_password must be no secret"),
+        (
+            UserData(text="", variables={"pin_token": 123456, "pass": 4711}),
+            "user_data.variables.pass must be no secret",
         ),
     ],
 )
@@ -96,11 +103,48 @@ def test_refuses_what_cannot_work(stack: Stack, vpc: Vpc, user_data: UserData, m
     assert message in str(caught.value)
 
 
+def test_a_secret_is_not_repeated(stack: Stack, vpc: Vpc) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Instances(stack, "app", network=vpc, user_data=UserData(text="", variables={"signing_key": "hunter22"}))
+
+    assert "pass the ARN of the secret" in str(caught.value)
+    assert "hunter22" not in str(caught.value)
+
+
+def test_what_names_a_secret_is_none(stack: Stack, vpc: Vpc, rendered: Rendered) -> None:
+    variables: dict[str, Any] = {
+        "db_secret": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x",
+        "db_password": arn("secretsmanager", "secret:x"),
+        "password_file": "/run/password",
+        "max_token": 4096,
+        "use_password": True,
+    }
+    Instances(
+        stack, "app", network=vpc, user_data=UserData(text="{{ db_secret }} {{ max_token }}", variables=variables)
+    )
+
+    assert script(rendered()).endswith("secret:x 4096")
+
+
 def test_the_file_must_be_text(stack: Stack, vpc: Vpc, tmp_path: Path) -> None:
     (tmp_path / "start.sh").write_bytes(b"\xff")
 
-    with pytest.raises(SourceError, match="must be UTF-8"):
-        Instances(stack, "app", network=vpc, user_data=UserData(tmp_path / "start.sh"))
+    with pytest.raises(SettingsError, match="must be UTF-8, got byte 0xff") as caught:
+        Instances(stack, "app", network=vpc, port=0, user_data=UserData(tmp_path / "start.sh"))
+
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\x7f"])
+def test_a_script_has_no_control_characters(stack: Stack, vpc: Vpc, tmp_path: Path, character: str) -> None:
+    file = tmp_path / "start.sh"
+    file.write_text(f"one\n\ttwo\nthree {character}")
+
+    with pytest.raises(SettingsError, match=r"user_data must be text, got the character .* in line 3") as caught:
+        Instances(stack, "app", network=vpc, user_data=UserData(file))
+
+    (problem,) = caught.value.problems
+    assert problem.origin == (str(file.resolve()), 3)
 
 
 def test_16_kb_are_enough(app: Any, stack: Stack, vpc: Vpc) -> None:

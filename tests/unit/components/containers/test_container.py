@@ -13,6 +13,8 @@ from archlib.components.network.vpc import Vpc
 from archlib.errors import SettingsError
 from contract.factories.containers import IMAGE, MOUNT, NETWORK
 
+USER = "user must be a user or user:group by numbers from 1 to 2147483647, such as '1000:1000'"
+FOLDERS = "writable must be absolute folders such as '/tmp', outside /dev, /proc and /sys"
 CLOSED = Vpc.lookup(vpc_id=NETWORK.vpc_id, private_subnets=NETWORK.private_subnets)
 
 
@@ -22,25 +24,42 @@ CLOSED = Vpc.lookup(vpc_id=NETWORK.vpc_id, private_subnets=NETWORK.private_subne
         ({"cpu": 256, "memory_mib": 4096}, "memory_mib must be 512, 1024 or 2048 MiB with cpu 256, got 4096"),
         (
             {"sidecars": [Sidecar("big", IMAGE, memory_mib=448)]},
-            "memory_mib must be more than the sidecars take, got 512",
+            "memory_mib must be 518 or more, as all beside the main container takes 512, got 512; take more",
         ),
         ({"architecture": "arm"}, "architecture must be one of arm64, x86_64, got 'arm'"),
         ({"protocol": "udp"}, "protocol must be one of http, http2, grpc, tcp, got 'udp'"),
         ({"port": 80}, "port must be 1024 to 65535, got 80; lower ones need root"),
-        ({"user": "0"}, "user must be a number other than 0, or user:group, got '0'"),
-        ({"user": "root"}, "user must be a number other than 0, or user:group, got 'root'"),
+        ({"user": "0"}, f"{USER}, got '0'"),
+        ({"user": "root"}, f"{USER}, got 'root'"),
+        ({"user": "1000:0"}, f"{USER}, got '1000:0'"),
+        ({"user": "2147483648"}, f"{USER}, got '2147483648'"),
+        ({"user": "1000:9999999999"}, f"{USER}, got '1000:9999999999'"),
+        ({"user": "1000:"}, f"{USER}, got '1000:'"),
         ({"storage_gib": 20}, "storage_gib must be 21 to 200, got 20"),
         ({"stop_timeout": timedelta(seconds=121)}, "stop_timeout must be 2s to 2m, got 2m1s"),
-        ({"writable": ["tmp"]}, "writable must be absolute folders such as '/tmp', got 'tmp'"),
-        ({"writable": ["/"]}, "writable must be absolute folders such as '/tmp', got '/'"),
-        ({"writable": ["/a", "/a"]}, "writable must be different from each other"),
+        ({"writable": ["tmp"]}, f"{FOLDERS}, got 'tmp'"),
+        ({"writable": ["/"]}, f"{FOLDERS}, got '/'"),
+        ({"writable": ["/cache/"]}, FOLDERS),
+        ({"writable": ["/var/../etc"]}, FOLDERS),
+        ({"writable": ["/proc/sys"]}, FOLDERS),
+        ({"writable": ["/" + "a" * 256]}, FOLDERS),
+        ({"writable": ["/a", "/a"]}, "writable must be folders that differ in more than signs between letters, got ["),
+        ({"writable": ["/a/b", "/a-b"]}, "writable must be folders that differ in more than signs between letters"),
         ({"sidecars": [Sidecar("a", IMAGE), Sidecar("a", IMAGE)]}, "sidecars must be different from each other"),
-        ({"file_systems": [MOUNT, MOUNT]}, "file_systems must be different from each other"),
+        ({"file_systems": [MOUNT, replace(MOUNT, path="/mnt/more")]}, "file_systems must be different from each other"),
+        ({"file_systems": [MOUNT, replace(MOUNT, name="more")]}, "file_systems.path must be different from each other"),
+        ({"sidecars": [Sidecar("a", IMAGE, port=8080)]}, "port must be another than those of the sidecars, got 8080"),
+        (
+            {"sidecars": [Sidecar("a", IMAGE, port=9000), Sidecar("b", IMAGE, port=9000)]},
+            "sidecars.port must be different from each other, got [9000, 9000]",
+        ),
+        ({"sidecars": [Sidecar("a", IMAGE, user="0")]}, f"sidecars.a.{USER}, got '0'"),
+        ({"sidecars": [Sidecar("a", IMAGE, environment={"A-B": "c"})]}, "sidecars.a.environment.A-B must be named by"),
         ({"file_systems": [replace(MOUNT, path="/data")]}, "file_system.path must be /mnt/ and a name"),
         ({"image": "nginx:1.27"}, "image must be in ECR"),
         ({"health": ContainerHealth("")}, "health.command must be a command line, got ''"),
         ({"tracing": True}, "sidecars.collector.image must be in ECR"),
-        ({"network": CLOSED}, "network must be one with endpoints of ecr.api, ecr.dkr, logs, got None"),
+        ({"network": CLOSED}, "network must be one with endpoints of ecr.api, ecr.dkr, logs, got nothing"),
     ],
 )
 def test_what_cannot_work_is_refused(
@@ -57,7 +76,7 @@ def test_all_problems_come_at_once(serve: Callable[..., FargateService]) -> None
     with pytest.raises(SettingsError) as error:
         serve(image="nginx", cpu=1, port=80, user="root", spot=101)
 
-    assert len(error.value.problems) == 6  # the image has two
+    assert len(error.value.problems) == 5
 
 
 def test_folders_are_volumes_that_end_with_the_task(

@@ -176,7 +176,7 @@ def test_what_cannot_work_is_refused(serve: Serve, deployment: dict[str, Any], p
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
-        ({"port": None}, "port must be given to scale by requests, or to deploy other than 'rolling', got None"),
+        ({"port": None}, "port must be given to scale by requests, or to deploy other than 'rolling', got nothing"),
         ({"scaling": Scaling(requests=100)}, "scaling must be without requests, latency and errors unless"),
     ],
 )

@@ -37,7 +37,7 @@ def test_other_registries_need_the_internet(uri: str) -> None:
     (found,) = problems(uri)
 
     assert "image must be in ECR" in found
-    assert f"got '{uri}'; copy it to a Repository, or set internet=True" in found
+    assert f"got '{uri}'; copy it to a repository, or set internet to true" in found
     assert problems(uri, internet=True) == []
 
 
@@ -46,6 +46,29 @@ def test_an_image_is_pinned(uri: str) -> None:
     (found,) = problems(uri, internet=True)
 
     assert "image must be a name with a tag other than latest, or with a digest" in found
+
+
+@pytest.mark.parametrize(
+    ("uri", "advice"),
+    [
+        ("Orders:1", "write 'orders:1'"),
+        (f"registry.example.com/orders:{'a' * 129}", "shorten the tag to 128 characters"),
+        ("orders:1:2", ""),
+        ("a//b:1", ""),
+        ("https://registry.example.com/orders:1", ""),
+        (f"orders@sha256:{'0' * 63}", ""),
+        ("orders:-1", ""),
+    ],
+)
+def test_a_malformed_image_is_refused(uri: str, advice: str) -> None:
+    (found,) = problems(uri, internet=True)
+
+    assert found.endswith(f"got {uri!r}; {advice}" if advice else f"got {uri!r}")
+
+
+@pytest.mark.parametrize("uri", [f"a:{'b' * 128}", "registry:5000/a__b/c-d:1_2", f"a:latest@{DIGEST}"])
+def test_all_forms_of_an_image_are_taken(uri: str) -> None:
+    assert problems(uri, internet=True) == []
 
 
 def test_a_reference_needs_its_repository() -> None:

@@ -20,6 +20,7 @@ Rendered = Callable[[], dict[str, Any]]
 Properties = Callable[[str], dict[str, Any]]
 Make = Callable[..., KubernetesCluster]
 
+ADMINS = {"operators": "Operators"}
 NODES = {"Fn::GetAtt": ["MainNodesSecurityGroup", "GroupId"]}
 PLANE = {"Fn::GetAtt": ["MainKubernetesCluster", "ClusterSecurityGroupId"]}
 
@@ -30,7 +31,7 @@ def make(app: App, stack: Stack) -> Make:
 
     def cluster(**settings: Any) -> KubernetesCluster:
         network = settings.pop("network", None) or Vpc(Stack(app, "network"), "main", endpoints=NEEDS_ENDPOINTS)
-        return KubernetesCluster(stack, "main", network=network, **settings)
+        return KubernetesCluster(stack, "main", network=network, **{"admins": ADMINS, **settings})
 
     return cluster
 
@@ -90,7 +91,7 @@ def test_the_log_group_and_the_rights_are_there_before_the_cluster(make: Make, r
 def test_a_throw_away_cluster_can_be_deleted() -> None:
     app = App("shop", "test", removal="Delete")
     stack = Stack(app, "main")
-    KubernetesCluster(stack, "main", network=Vpc(stack, "main", endpoints=NEEDS_ENDPOINTS))
+    KubernetesCluster(stack, "main", network=Vpc(stack, "main", endpoints=NEEDS_ENDPOINTS), admins=ADMINS)
 
     found = {name: node for each in app.assemble() for name, node in each.template["Resources"].items()}
 
@@ -122,7 +123,7 @@ def test_the_key_lets_eks_make_its_grant(stack: Stack, make: Make, properties: P
     assert deny["Condition"]["StringNotEquals"] == {"kms:ViaService": {"Fn::Sub": "eks.${AWS::Region}.amazonaws.com"}}
 
 
-def test_nobody_may_use_it_unless_admitted(make: Make, rendered: Rendered) -> None:
+def test_only_its_administrators_may_use_it(make: Make, rendered: Rendered) -> None:
     make()
 
     found = rendered()
@@ -131,7 +132,8 @@ def test_nobody_may_use_it_unless_admitted(make: Make, rendered: Rendered) -> No
         "AuthenticationMode": "API",
         "BootstrapClusterCreatorAdminPermissions": False,
     }
-    assert [name for name, node in found.items() if node["Type"] == "AWS::EKS::AccessEntry"] == []
+    entries = [name for name, node in found.items() if node["Type"] == "AWS::EKS::AccessEntry"]
+    assert entries == ["MainOperatorsAdministrator"]
 
 
 @pytest.mark.parametrize(
@@ -321,8 +323,9 @@ def test_watches_what_eks_measures_itself(make: Make) -> None:
         ({"public_cidrs": ["0.0.0.0/0"]}, "public_cidrs must be IPv4 blocks of /8 or smaller"),
         ({"public_cidrs": ["128.0.0.0/1"]}, "public_cidrs must be IPv4 blocks of /8 or smaller"),
         ({"public_cidrs": ["198.51.100.1/24"]}, "without host bits, got '198.51.100.1/24'"),
+        ({"admins": {}}, "admins must be one or more, got nothing; name a role of yours"),
         ({"admins": {"me": "arn:aws:iam::123456789012:user/me"}}, "admins.me must be name or ARN of an IAM role"),
-        ({"fargate": ["kube-system"], "volumes": True}, "volumes must be left out without nodes, got True"),
+        ({"fargate": ["kube-system"], "volumes": True}, "volumes must be left out without nodes, got true"),
         ({"nodes": {"a": NodeGroup(minimum=5)}}, "nodes.a.minimum must be 0 to 4, got 5"),
         ({"nodes": {"A B": NodeGroup()}}, "node group 'A B': name must be kebab-case"),
         ({"addon_versions": {"Core DNS": "v1"}}, "add-on 'Core DNS': name must be kebab-case"),
@@ -354,4 +357,4 @@ def test_the_name_fits_into_aws() -> None:
     stack = Stack(App("a" * 30, "b" * 20), "main")
 
     with pytest.raises(SettingsError, match="name must be at most 100 characters"):
-        KubernetesCluster(stack, "c" * 49, network=Vpc(stack, "main", endpoints=NEEDS_ENDPOINTS))
+        KubernetesCluster(stack, "c" * 49, network=Vpc(stack, "main", endpoints=NEEDS_ENDPOINTS), admins=ADMINS)

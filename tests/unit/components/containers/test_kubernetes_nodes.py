@@ -20,7 +20,7 @@ def made(stack: Stack, properties: Properties) -> Callable[[NodeGroup], tuple[di
 
     def make(group: NodeGroup) -> tuple[dict[str, Any], dict[str, Any]]:
         network = Vpc(stack, "main", endpoints=NEEDS_ENDPOINTS)
-        KubernetesCluster(stack, "main", network=network, nodes={"general": group})
+        KubernetesCluster(stack, "main", network=network, admins={"operators": "Operators"}, nodes={"general": group})
         return properties("MainGeneralNodes"), properties("MainGeneralNodesTemplate")["LaunchTemplateData"]
 
     return make

@@ -28,7 +28,12 @@ Properties = Callable[[str], dict[str, Any]]
 def cluster(app: App) -> KubernetesCluster:
     network = Vpc(Stack(app, "network"), "main", endpoints=NEEDS_ENDPOINTS)
     return KubernetesCluster(
-        Stack(app, "platform"), "main", network=network, nodes={"default": NodeGroup()}, fargate=["reports"]
+        Stack(app, "platform"),
+        "main",
+        network=network,
+        admins={"operators": "Operators"},
+        nodes={"default": NodeGroup()},
+        fargate=["reports"],
     )
 
 
@@ -139,7 +144,8 @@ def test_a_variable_has_one_value(stack: Stack, cluster: KubernetesCluster) -> N
 
 def test_needs_nodes(stack: Stack) -> None:
     network = Vpc(stack, "main", endpoints=NEEDS_ENDPOINTS)
-    cluster = KubernetesCluster(stack, "main", network=network, fargate=["kube-system"])
+    admins = {"operators": "Operators"}
+    cluster = KubernetesCluster(stack, "main", network=network, admins=admins, fargate=["kube-system"])
 
     with pytest.raises(SettingsError, match="namespace must be one whose pods run on nodes, got 'default'"):
         Workload(stack, "orders", cluster=cluster)
@@ -151,7 +157,7 @@ def test_needs_nodes(stack: Stack) -> None:
         ({"namespace": "Shop"}, "workload 'orders': namespace must be a name of a-z, 0-9 and -, up to 63, got 'Shop'"),
         ({"namespace": "reports"}, "namespace must be one whose pods run on nodes, got 'reports'"),
         ({"service_account": "-"}, "service_account must be a name of a-z, 0-9, - and ., up to 253, got '-'"),
-        ({"environment": {"A-B": "c"}}, "environment must be named by letters, digits and _, got 'A-B'; rename it"),
+        ({"environment": {"A-B": "c"}}, "environment.A-B must be named by letters, digits and _, got 'A-B'; rename it"),
     ],
 )
 def test_refuses(stack: Stack, cluster: KubernetesCluster, given: dict[str, Any], problem: str) -> None:

@@ -67,7 +67,10 @@ def test_images_have_a_tag_or_a_digest(stack: Stack) -> None:
 def test_other_tags_are_refused(stack: Stack, tag: str) -> None:
     repository = Repository(stack, "orders")
 
-    with pytest.raises(SettingsError, match="repository 'orders': tag must be a tag other than latest, or a digest"):
+    with pytest.raises(
+        SettingsError,
+        match="repository 'orders': tag must be a tag other than latest of up to 128 characters, or a digest",
+    ):
         repository.image(tag)
 
 

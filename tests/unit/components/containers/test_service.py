@@ -168,7 +168,7 @@ def test_one_without_a_port_only_calls(serve: Serve, stack: Stack, properties: P
     assert "Services" not in properties("OrdersService")["ServiceConnectConfiguration"]
     assert "PortMappings" not in properties("OrdersServiceTask")["ContainerDefinitions"][0]
     for use in (worker.for_calling, lambda: worker.join(target_group(stack))):
-        with pytest.raises(WiringError, match="service 'orders': port must be given to take requests, got None"):
+        with pytest.raises(WiringError, match="service 'orders': port must be given to take requests, got nothing"):
             use()
 
 

@@ -94,7 +94,10 @@ def test_code_starts_it(report: Task, stack: Stack, rendered: Rendered) -> None:
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"when": "daily"}, r"task 'report': when must be rate\(...\), cron\(...\) or at\(...\), got 'daily'"),
+        ({"when": "daily"}, r"task 'report': when must be rate\(5 minutes\), cron\(.*\) or at\(.*\), got 'daily'"),
+        ({"when": "rate(1 hours)"}, r"when must be rate\(1 minute\), or rate\(2 minutes\) for more than one"),
+        ({"when": "rate(1 hour)", "timezone": "Berlin"}, "timezone must be an IANA name such as Europe/Berlin, got"),
+        ({"when": "rate(1 hour)", "label": "Each Hour"}, "schedule 'Each Hour': name must be kebab-case"),
         ({"when": "rate(1 hour)", "retries": 186}, "task 'report': retries must be 0 to 185, got 186"),
     ],
 )
@@ -104,5 +107,5 @@ def test_a_schedule_that_cannot_work_is_refused(report: Task, settings: dict[str
 
 
 def test_a_task_that_cannot_work_is_refused(stack: Stack, cluster: Cluster) -> None:
-    with pytest.raises(SettingsError, match="task 'report': user must be a number other than 0"):
+    with pytest.raises(SettingsError, match="task 'report': user must be a user or user:group"):
         Task(stack, "report", cluster=cluster, network=NETWORK, image=IMAGE, user="root")

@@ -276,7 +276,9 @@ def test_a_variable_has_one_value(serve: Serve, stack: Stack) -> None:
 
 
 def test_a_variable_is_named_as_shells_can(serve: Serve) -> None:
-    with pytest.raises(SettingsError, match="environment must be named by letters, digits and _, got 'MY-KEY'"):
+    with pytest.raises(
+        SettingsError, match=r"environment\.MY-KEY must be named by letters, digits and _, got 'MY-KEY'"
+    ):
         serve(environment={"MY-KEY": "x"})
 
 

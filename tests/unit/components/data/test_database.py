@@ -204,7 +204,7 @@ def test_reads_go_to_the_replicas_where_there_are_some(app: App, stack: Stack) -
 def test_a_function_outside_the_network_is_refused(stack: Stack) -> None:
     database = Database(stack, "orders", network=NETWORK)
 
-    with pytest.raises(WiringError, match="pass network= to 'api'"):
+    with pytest.raises(WiringError, match="put 'api' into one"):
         Function(stack, "api", code=INLINE).connect(database.for_connecting())
 
 
@@ -277,7 +277,11 @@ def test_aurora_without_a_reader_has_no_lag(stack: Stack) -> None:
         ({"version": ""}, "version must be like '18' or '18.4', got ''"),
         ({"engine": "mysql", "version": "8.4"}, "version must be like '8.4.9', got '8.4'"),
         ({"engine": "aurora-mysql", "version": "8.4.9"}, "version must be like '8.4' or '8.4.mysql_aurora.8.4.7'"),
-        ({"instance_class": "m7g.large"}, "instance_class must be like"),
+        ({"instance_class": "m7g.large"}, "instance_class must be like .*; did you mean 'db.m7g.large'"),
+        (
+            {"instance_class": "db.t9.huge"},
+            "instance_class must be like 'db.r7g.large', of a family m5, .*, got 'db.t9.huge'",
+        ),
         ({"serverless": Serverless()}, "serverless must be left out unless"),
         ({"engine": "aurora-postgres", "serverless": Serverless(0.3, 4)}, "steps of 0.5"),
         ({"engine": "aurora-postgres", "serverless": Serverless(8, 4)}, "serverless must be 0 to 256"),
@@ -296,10 +300,10 @@ def test_aurora_without_a_reader_has_no_lag(stack: Stack) -> None:
         ({"user_name": "postgres"}, "user_name must be a less obvious name"),
         ({"parameters": {"rds.force_ssl": "0"}}, "parameters must be without rds.force_ssl"),
         ({"engine": "mysql", "parameters": {"require_secure_transport": "0"}}, "without require_secure_transport"),
-        ({"proxy": True, "read_replicas": 1}, "proxy must be off for RDS with read_replicas, got True; use Aurora"),
+        ({"proxy": True, "read_replicas": 1}, "proxy must be off for RDS with read_replicas, got true; use Aurora"),
         (
             {"engine": "aurora-mysql", "proxy": True, "serverless": Serverless(0, 4)},
-            "proxy must be off for serverless with minimum 0, got True; a proxy stays connected",
+            "proxy must be off for serverless with minimum 0, got true; a proxy stays connected",
         ),
         ({"data_api": True}, "data_api must be off unless engine is 'aurora-postgres' or 'aurora-mysql'"),
         ({"readers_max": 3}, "readers_max must be for Aurora with a reader or more"),
@@ -357,7 +361,10 @@ def test_the_data_api_needs_no_network(layout: Any) -> None:
 def test_there_is_no_data_api_unless_asked_for(app: App, stack: Stack, settings: dict[str, Any]) -> None:
     database = Database(stack, "orders", network=NETWORK, **settings)
 
-    with pytest.raises(WiringError, match="database 'orders' has no Data API; pass data_api=True"):
+    with pytest.raises(
+        WiringError,
+        match="database 'orders': data_api must be true to send SQL over HTTPS, got",
+    ):
         database.for_data_api()
     assert "EnableHttpEndpoint" not in properties(app)["OrdersDatabase"]
 

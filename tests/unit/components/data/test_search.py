@@ -173,6 +173,28 @@ def test_searching_posts_searches_only(stack: Stack) -> None:
     }  # fmt: skip
 
 
+def test_delivering_writes_and_looks_at_one_index_only(stack: Stack) -> None:
+    search = Search(stack, "catalogue", network=NETWORK)
+
+    binding = search.for_delivering("clicks")
+    allowed = {
+        action: {encode(path)["Fn::Sub"].removeprefix("${CatalogueSearchDomain.Arn}") for path in grant.resources}
+        for grant in binding.grants[1:]
+        for action in grant.actions
+    }
+
+    assert binding.grants[0].actions == ("es:DescribeDomain", "es:DescribeDomainConfig", "es:DescribeDomains")
+    assert [encode(each) for each in binding.grants[0].resources] == [encode(search.arn)]
+    assert allowed == {
+        "es:ESHttpPost": {"/*"},
+        "es:ESHttpPut": {"/*"},
+        "es:ESHttpGet": {
+            "/_all/_settings", "/_cluster/stats", "/_nodes*", "/_stats", "/clicks*/_mapping*", "/clicks*/_stats*",
+        },
+    }  # fmt: skip
+    assert (binding.ports, binding.security_group) == ((443,), search.security_group)
+
+
 def test_administering_takes_on_the_master_role() -> None:
     found = binding_of("for_administering", App("shop", layout="single"))
 

@@ -294,7 +294,7 @@ def test_functions_consume_its_changes(app: App, stack: Stack) -> None:
 
 
 def test_changes_need_a_stream(stack: Stack) -> None:
-    with pytest.raises(WiringError, match=r"table 'orders': stream must be set .* pass stream='NEW_AND_OLD_IMAGES'"):
+    with pytest.raises(WiringError, match=r"table 'orders': stream must be set .* set stream to NEW_AND_OLD_IMAGES"):
         Table(stack, "orders", partition_key="customer").as_source()
 
 

@@ -63,7 +63,7 @@ def test_all_wrong_settings_are_told_at_once(stack: Stack) -> None:
         )  # fmt: skip
 
     assert [problem.message for problem in caught.value.problems] == [
-        "certificate 'shop': domain must be host names such as shop.example.com, got 'https://shop'",
+        "certificate 'shop': domain must be a host name such as shop.example.com, got 'https://shop'",
         "certificate 'shop': more_domains must be 0 to 9, got 10",
         "certificate 'shop': key_algorithm must be one of RSA_2048, EC_prime256v1, EC_secp384r1, got 'RSA_1024'",
     ]

@@ -21,6 +21,7 @@ from archlib.errors import SettingsError
 Rendered = Callable[[], dict[str, Any]]
 API = HttpsOrigin("abcdef1234.execute-api.eu-west-1.amazonaws.com", path="/live")
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/01234567-89ab-cdef-0123-456789abcdef"
+ABROAD = CERTIFICATE.replace("us-east-1", "eu-west-1")
 CACHED, NOT_CACHED = "658327ea-f89d-4fab-a63d-7e88639e58f6", "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_OF_REQUEST, ALL_BUT_HOST = "216adef6-5c7f-47e4-b989-5492eafa07d3", "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 
@@ -204,8 +205,8 @@ def test_what_cloudfront_cannot_use_is_refused(stack: Stack, edge: Stack) -> Non
 
     there = "make its stack with Stack(app, name, region='us-east-1')"
     assert [problem.message for problem in caught.value.problems] == [
-        f"distribution 'site': certificate must be in a stack of region us-east-1, got None; {there}",
-        f"distribution 'site': firewall must be in a stack of region us-east-1, got None; {there}",
+        f"distribution 'site': certificate must be in a stack of region us-east-1, got \"the deployment's\"; {there}",
+        f"distribution 'site': firewall must be in a stack of region us-east-1, got \"the deployment's\"; {there}",
         "distribution 'site': firewall must be one with scope 'cloudfront', got 'regional'",
     ]
 
@@ -327,14 +328,18 @@ def test_its_alarms_are_where_its_metrics_are(app: App, stack: Stack, edge: Stac
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"domains": ["example.com"]}, "certificate must be given for domains, got None"),
+        ({"domains": ["example.com"]}, "certificate must be given for domains, got nothing"),
         ({"certificate": CERTIFICATE}, "domains must be the names that the certificate is for, got []"),
-        ({"domains": ["example"], "certificate": CERTIFICATE}, ("domains must be host names such as shop.example.com, "
+        ({"domains": ["example"], "certificate": CERTIFICATE}, ("domains must be a host name such as shop.example.com, "
          "got 'example'")),
+        ({"domains": ["example.com"], "certificate": ABROAD},
+         f"certificate must be the ARN of a certificate in us-east-1, such as {CERTIFICATE}, got {ABROAD!r}"),
+        ({"origin": HttpsOrigin("https://x.example.com")}, ("origin.host must be a host name such as shop.example.com, "
+         "got 'https://x.example.com'; write 'x.example.com'")),
         ({"root": "/index.html"}, "root must be a file such as index.html, without a leading '/', got '/index.html'"),
-        ({"root": "", "folders": True}, "folders must be False without root, got True"),
-        ({"root": "", "single_page": True}, "single_page must be False without root, got True"),
-        ({"single_page": True, "folders": True}, "folders must be False for single_page, got True"),
+        ({"root": "", "folders": True}, "folders must be false without root, got true"),
+        ({"root": "", "single_page": True}, "single_page must be false without root, got true"),
+        ({"single_page": True, "folders": True}, "folders must be false for single_page, got true"),
         ({"error_pages": {"418": "/tea.html"}}, ("error_pages must be one of 400, 403, 404, 405, 414, 416, 500, 501, "
          "502, 503, 504, got '418'")),
         ({"error_pages": {"404": "lost.html"}}, "error_pages must be paths with a leading '/', got 'lost.html'"),

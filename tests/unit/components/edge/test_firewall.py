@@ -124,10 +124,13 @@ def test_blocked_requests_are_watched(stack: Stack, scope: Any, dimensions: dict
         ({"scope": "global"}, "scope must be one of regional, cloudfront"),
         ({"rate_limit": 9}, "rate_limit must be 10 to"),
         ({"counted": {"sql-injection": []}}, "counted must be one of ip-reputation, common, known-bad-inputs"),
-        ({"denied": ["203.0.113.7"]}, "denied must be address blocks such as 203.0.113.0/24, got '203.0.113.7'"),
-        ({"denied": ["203.0.113.7/24"]}, "denied must be address blocks"),
-        ({"denied": ["0.0.0.0/0"]}, "denied must be address blocks"),
-        ({"allowed": ["shop.example.com/32"]}, "allowed must be address blocks"),
+        (
+            {"denied": ["203.0.113.7"]},
+            "denied must be a block of addresses .*; write '203.0.113.7/32'",
+        ),
+        ({"denied": ["203.0.113.7/24"]}, "denied must be a block of addresses .*; write '203.0.113.0/24'"),
+        ({"denied": ["0.0.0.0/0"]}, "denied must be narrower than all addresses"),
+        ({"allowed": ["shop.example.com/32"]}, "allowed must be a block of addresses"),
         ({"allowed": ["10.0.0.0/8"] * 10_001}, "allowed must be at most 10000 blocks, got 10001"),
     ],
 )

@@ -13,6 +13,8 @@ from archlib.errors import SettingsError
 
 Rendered = Callable[[], dict[str, Any]]
 
+PATH = "a path such as '/health', with a leading '/' and without spaces, up to 255 characters"
+
 
 def test_asks_by_https_from_around_the_world(stack: Stack, rendered: Rendered) -> None:
     HealthCheck(stack, "shop", host="shop.example.com", path="/health")
@@ -46,12 +48,13 @@ def test_its_metric_is_in_one_region(stack: Stack) -> None:
 def test_all_wrong_settings_are_told_at_once(stack: Stack) -> None:
     with pytest.raises(SettingsError) as caught:
         HealthCheck(
-            stack, "shop", host="shop.example.com", path="health", port=0, contains="", interval=timedelta(seconds=20),
+            stack, "shop", host="Shop.example.com", path="health", port=0, contains="", interval=timedelta(seconds=20),
             failures=11,
         )  # fmt: skip
 
     assert [problem.message.partition(": ")[2] for problem in caught.value.problems] == [
-        "path must be a path with a leading '/', got 'health'",
+        "host must be a host name such as shop.example.com, got 'Shop.example.com'; write 'shop.example.com'",
+        f"path must be {PATH}, got 'health'",
         "port must be 1 to 65535, got 0",
         "contains must be 1 to 255, got 0",
         "interval must be 10s or 30s, got 20s",

@@ -99,7 +99,7 @@ def test_one_of_several_records_is_chosen(
         ({"host": "shop.example.org", "alias": BALANCER}, "host must be a name in the zone example.com"),
         ({"host": "notexample.com", "alias": BALANCER}, "host must be a name in the zone example.com"),
         ({"host": "SHOP.example.com", "alias": BALANCER}, "host must be a host name such as shop.example.com"),
-        ({}, "alias must be given, or else values, got None"),
+        ({}, "alias must be given, or else values, got nothing"),
         ({"alias": BALANCER, "values": ["192.0.2.1"]}, "alias must be given, or else values, got 'both'"),
         ({"values": ["x"], "type": "PTR"}, "type must be one of A, AAAA"),
         (

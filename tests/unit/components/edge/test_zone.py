@@ -63,7 +63,7 @@ def test_queries_are_logged_when_asked(app: App, rendered: Rendered) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"domain": "example"}, "domain must be a domain such as example.com, got 'example'"),
+        ({"domain": "example"}, "domain must be a host name such as shop.example.com, got 'example'"),
         ({"domain": "example.com", "log_queries": True}, "stack must be one of region us-east-1, for log_queries"),
     ],
 )
@@ -75,7 +75,7 @@ def test_refuses_what_route_53_would(stack: Stack, settings: dict[str, Any], mes
 def test_a_private_zone_logs_nothing(app: App) -> None:
     network = Vpc.lookup(vpc_id="vpc-0123456789abcdef0", private_subnets=["subnet-0123456789abcdef0"])
 
-    with pytest.raises(SettingsError, match="log_queries must be False for a private zone, got True"):
+    with pytest.raises(SettingsError, match="log_queries must be false for a private zone, got true"):
         Zone(
             Stack(app, "names", region="us-east-1"), "company", domain="shop.internal", networks=[network],
             log_queries=True,

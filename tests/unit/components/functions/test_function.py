@@ -114,11 +114,11 @@ def test_may_only_write_its_log_and_its_traces(stack: Stack, rendered: Rendered)
         ({"environment": {"AWS_REGION": "x"}}, "environment must be free of what Lambda reserves, got 'AWS_REGION'"),
         (
             {"file_system": FileSystemMount(ACCESS_POINT, FILE_SYSTEM)},
-            "network must be given with file_system, got None",
+            "network must be given with file_system, got nothing",
         ),
         (
             {"file_system": FileSystemMount(ACCESS_POINT, FILE_SYSTEM), "snap_start": True},
-            "snap_start must be false with file_system, got True",
+            "snap_start must be false with file_system, got true",
         ),
         ({"file_system": FileSystemMount(ACCESS_POINT, FILE_SYSTEM, "/data")}, "path must be /mnt/ and a name"),
         ({"file_system": FileSystemMount(ACCESS_POINT, FILE_SYSTEM, "/mnt/a/b")}, "path must be /mnt/ and a name"),

@@ -68,5 +68,5 @@ def test_refuses_a_caller_outside_the_network(stack: Stack) -> None:
     code = Code(inline="def handler(event, context):\n    return event\n")
     api = Function(stack, "api", code=code)
 
-    with pytest.raises(WiringError, match=r"'api' cannot reach 'orders' on port 5433.*pass network= to 'api'"):
+    with pytest.raises(WiringError, match=r"'api' cannot reach 'orders' on port 5433.*put 'api' into one"):
         api.connect(Binding("orders", "reading", ports=(5433,), security_group=orders.group_id))

@@ -193,7 +193,7 @@ def test_refuses_the_first_endpoints_after_a_function_joined(stack: Stack) -> No
     vpc = Vpc(stack, "main")
     Function(stack, "worker", code=INLINE, network=vpc)
 
-    with pytest.raises(WiringError, match=r"vpc 'main': endpoints must exist before .* pass endpoints="):
+    with pytest.raises(WiringError, match=r"vpc 'main': endpoints must exist before .* name them in the endpoints"):
         vpc.add_endpoints("sqs")
 
 
@@ -217,7 +217,7 @@ def test_the_internet_needs_a_route(stack: Stack) -> None:
 def test_a_function_outside_cannot_be_let_out(stack: Stack) -> None:
     function = Function(stack, "worker", code=INLINE)
 
-    with pytest.raises(WiringError, match="pass network= to 'worker'"):
+    with pytest.raises(WiringError, match="put 'worker' into one"):
         function.connect(Vpc(stack, "main", nat="one").for_internet())
 
 
@@ -234,9 +234,10 @@ def test_a_function_outside_cannot_be_let_out(stack: Stack) -> None:
         ({"zones": 1}, "zones must be 2 to 4"),
         ({"zones": 5}, "zones must be 2 to 4"),
         ({"nat": "two"}, "nat must be one of none, one, per-zone"),
+        ({"endpoints": ("sqs", "sqss")}, "endpoints must be endpoint services such as .*; did you mean 'sqs'"),
         ({"prefix_lists": {"sqs": "pl-63a5400a"}}, "prefix_lists must be one of s3, dynamodb"),
-        ({"prefix_lists": {"s3": "s3"}}, r"prefix_lists\['s3'\] must be the id of a prefix list"),
-        ({"endpoints": ("s3",)}, "services must be services without a gateway endpoint"),
+        ({"prefix_lists": {"s3": "s3"}}, "prefix_lists.s3 must be the id of a prefix list"),
+        ({"endpoints": ("s3",)}, "endpoints must be services without a gateway endpoint"),
     ],
 )
 def test_refuses(stack: Stack, chosen: dict[str, Any], message: str) -> None:

@@ -57,6 +57,12 @@ def test_refuses_a_retention_that_cloudwatch_does_not_offer(stack: Stack, days: 
         LogGroup(stack, "audit", retention_days=days)
 
 
+@pytest.mark.parametrize(("days", "close"), [(0, 1), (42, 30), (50, 60), (10_000, 3653)])
+def test_names_the_closest_retention_there_is(stack: Stack, days: int, close: int) -> None:
+    with pytest.raises(SettingsError, match=f"got {days}; take {close}$"):
+        LogGroup(stack, "audit", retention_days=days)
+
+
 def test_writers_reach_this_group_only(stack: Stack, rendered: Rendered) -> None:
     Role(stack, "writer", service="lambda").connect(LogGroup(stack, "audit").for_writing())
 

@@ -285,7 +285,7 @@ def test_a_rule_sees_its_objects_by_reference(
 
 
 def test_a_rule_needs_events_and_a_known_kind(stack: Stack) -> None:
-    with pytest.raises(WiringError, match=r"events must be on .* pass events=True"):
+    with pytest.raises(WiringError, match=r"events must be on .* set events to true"):
         Bucket(stack, "photos").event_pattern()
     with pytest.raises(SettingsError, match="kind must be one of created, removed"):
         Bucket(stack, "films", events=True).event_pattern("renamed")  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ from archlib.checks.rules.security.resource_star import ResourceStar
 from archlib.checks.rules.security.role_trusts_account import RoleTrustsAccount
 from archlib.checks.rules.security.role_trusts_everyone import RoleTrustsEveryone
 from archlib.checks.rules.security.secret_in_environment import SecretInEnvironment
-from archlib.checks.rules.security.secret_in_user_data import SecretInUserData
+from archlib.checks.rules.security.secret_in_script import SecretInScript
 from archlib.checks.rules.security.service_actions import ServiceActions
 from archlib.checks.rules.security.unencrypted_storage import UnencryptedStorage
 from archlib.checks.rules.security.unlimited_actions import UnlimitedActions
@@ -34,7 +34,7 @@ from archlib.checks.rules.security.unlimited_pass_role import UnlimitedPassRole
 RULES = (
     PlaintextSecret,
     LeakedCredential,
-    SecretInUserData,
+    SecretInScript,
     SecretInEnvironment,
     RoleTrustsEveryone,
     PublicPolicy,

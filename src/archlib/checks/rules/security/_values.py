@@ -69,6 +69,11 @@ def is_anything(value: Any) -> bool:
     return _ANYTHING.fullmatch(written) is not None or is_everywhere(written)
 
 
+def is_function(value: Any) -> bool:
+    """Whether ``value`` is a function of CloudFormation."""
+    return isinstance(value, dict) and len(value) == 1 and all(re.match(r"Ref$|Fn::", str(key)) for key in value)
+
+
 def composition(value: Any) -> str:
     """Return the :func:`text` that ``Fn::Sub`` or ``Fn::Join`` makes, nothing for any other value."""
     composed = isinstance(value, dict) and len(value) == 1 and value.keys() <= {"Fn::Sub", "Fn::Join"}

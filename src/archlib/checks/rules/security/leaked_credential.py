@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,21 +10,7 @@ from cfnlint.template import Template
 from archlib.checks.rules.base import Found, Rule
 from archlib.checks.rules.read import Path, walk
 from archlib.checks.rules.security._values import composition, strings
-
-# What stands for a password, such as ${Password}, $PASSWORD, <password>, {password}, %s or xxx, is none.
-_WRITTEN_OUT = r"(?![$<{\[*.]|%[s(]|x+@)[^\s/@?#\"'`<>{}]{1,128}"
-_CREDENTIALS = {
-    # AWS's documentation uses ids that end so.
-    "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)(?!\w{9}EXAMPLE\b)[A-Z0-9]{16}\b"),
-    "a private key": re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----"),
-    "a GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,})"),
-    "a Slack token": re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
-    "a URL with a password": re.compile(
-        rf"""[a-z]://[^\s:/@?#"'`<>]{{0,64}}:{_WRITTEN_OUT}@[\w$\[{{.-]"""
-        r"""|[a-z]://[^\s"'`<>]{1,512}?[?&;](?:password|pwd)=(?![$<{\[*%]|x+(?:[&;]|$))[^\s&;"'`<>{}]+""",
-        re.IGNORECASE,
-    ),
-}
+from archlib.core.credentials import credentials
 
 
 class LeakedCredential(Rule):
@@ -39,8 +24,8 @@ class LeakedCredential(Rule):
     def find(self, cfn: Template) -> Found:
         """Yield each text that contains one."""
         for path, texts in _texts(cfn.template):
-            for what, pattern in _CREDENTIALS.items():
-                if pattern.search(texts[0]) and not any(map(pattern.search, texts[1:])):
+            for what in credentials(texts[0]):
+                if not any(what in credentials(part) for part in texts[1:]):
                     yield path, f"this contains {what}; revoke it and store a new one in Secrets Manager, or use a role"
 
 

@@ -8,17 +8,12 @@ from typing import Any
 from cfnlint.template import Template
 
 from archlib.checks.rules.base import Found, Rule
-from archlib.checks.rules.read import Path, Resource, resources
-from archlib.checks.rules.security._secrets import hidden_parameters, is_plain_secret, revealed
+from archlib.checks.rules.read import Path, Resource, branches, find, resources, walk
+from archlib.checks.rules.security._secrets import ENVIRONMENTS, hidden_parameters, is_secret, revealed
+from archlib.checks.rules.security._values import composition, is_function
+from archlib.core.credentials import secrets_in_script
 
-_LISTS = {
-    "AWS::AppRunner::Service": (
-        "SourceConfiguration", "ImageRepository", "ImageConfiguration", "RuntimeEnvironmentVariables", "*",
-    ),
-    "AWS::Batch::JobDefinition": ("ContainerProperties", "Environment", "*"),
-    "AWS::CodeBuild::Project": ("Environment", "EnvironmentVariables", "*"),
-    "AWS::ECS::TaskDefinition": ("ContainerDefinitions", "*", "Environment", "*"),
-}  # fmt: skip
+_NAMES = ("Name", "Variable", "Key")
 
 
 class SecretInEnvironment(Rule):
@@ -35,9 +30,9 @@ class SecretInEnvironment(Rule):
     def find(self, cfn: Template) -> Found:
         """Yield each variable that holds one."""
         hidden = hidden_parameters(cfn)
-        for resource in resources(cfn, "AWS::Lambda::Function", *_LISTS).values():
+        for resource in resources(cfn).values():
             for path, name, value in _variables(resource):
-                what = "a plain secret" if is_plain_secret(name.rpartition(".")[2], value) else revealed(value, hidden)
+                what = "a plain secret" if _is_written_out(name, value) else revealed(value, hidden)
                 if what:
                     message = (
                         f"environment variable {name} of {resource.name} holds {what}, shown by the console and the "
@@ -46,12 +41,30 @@ class SecretInEnvironment(Rule):
                     yield path, message
 
 
+def _is_written_out(name: str, value: Any) -> bool:
+    written = value if isinstance(value, str) else composition(value)
+    return is_secret(name, value) or bool(secrets_in_script(written))
+
+
 def _variables(resource: Resource) -> Iterator[tuple[Path, str, Any]]:
-    if resource.type == "AWS::Lambda::Function":
-        for path, variables in resource.find("Environment", "Variables"):
-            for name, value in variables.items() if isinstance(variables, dict) else ():
-                yield (*path, name), str(name), value
-        return
-    for path, variable in resource.find(*_LISTS[resource.type]):
+    """Yield path, name and each value of every variable, however they are listed."""
+    for path, node in walk(resource.properties, ("Resources", resource.name, "Properties")):
+        for key in ENVIRONMENTS & node.keys() if isinstance(node, dict) else ():
+            for at, name, value in _listed(node[key], (*path, key)):
+                yield from (
+                    (place, name, branch)
+                    for place, branch in branches(value, at)
+                    if isinstance(branch, str | int) or is_function(branch)
+                )
+
+
+def _listed(environment: Any, path: Path) -> Iterator[tuple[Path, str, Any]]:
+    for at, variables in (*find(environment, path), *find(environment, path, "Variables")):
+        if isinstance(variables, str) or is_function(variables):
+            yield at, str(path[-1]), variables
+        elif isinstance(variables, dict):
+            yield from (((*at, name), str(name), value) for name, value in variables.items())
+    for at, variable in find(environment, path, "*"):
         if isinstance(variable, dict) and variable.get("Type", "PLAINTEXT") == "PLAINTEXT" and "Value" in variable:
-            yield (*path, "Value"), str(variable.get("Name")), variable["Value"]
+            name = next((variable[key] for key in _NAMES if key in variable), None)
+            yield (*at, "Value"), str(name), variable["Value"]

@@ -14,12 +14,22 @@ KEY_ID = "AKIA" + "QWERTYUIOPASDFGH"
         ("-----BEGIN PRIVATE KEY-----", "a private key"),
         ("token ghp_" + "a1" * 18, "a GitHub token"),
         ("xoxb-" + "1234567890ab", "a Slack token"),
-        ("postgres://user:pw@host", "a URL with a password"),
-        ("DATABASE_URL=postgresql+psycopg://app:hunter22@db.example.com:5432/app", "a URL with a password"),
-        ("redis://:hunter22@cache:6379", "a URL with a password"),
-        ("mongodb+srv://app:hun$ter%4022@${Host}/app", "a URL with a password"),
-        ("jdbc:postgresql://db/app?user=app&password=hunter22", "a URL with a password"),
-        ("jdbc:sqlserver://db:1433;user=app;password=hunter22;encrypt=true", "a URL with a password"),
+        ("https://hooks.slack.com/services/" + "T01ABCDEF/B01ABCDEF/abcdefghijklmnop", "a webhook with its secret"),
+        ("github_pat_" + "A1" * 11 + "_" + "b2" * 29, "a GitHub token"),
+        ("STRIPE=sk_" + "live_" + "51H8xYzAbCdEfGhIj", "a Stripe key"),
+        ("Server=db;User Id=app;Pwd=hunter22;", "a URL or connection string with a password"),
+        ("postgres://user:pw@host", "a URL or connection string with a password"),
+        (
+            "DATABASE_URL=postgresql+psycopg://app:hunter22@db.example.com:5432/app",
+            "a URL or connection string with a password",
+        ),
+        ("redis://:hunter22@cache:6379", "a URL or connection string with a password"),
+        ("mongodb+srv://app:hun$ter%4022@${Host}/app", "a URL or connection string with a password"),
+        ("jdbc:postgresql://db/app?user=app&password=hunter22", "a URL or connection string with a password"),
+        (
+            "jdbc:sqlserver://db:1433;user=app;password=hunter22;encrypt=true",
+            "a URL or connection string with a password",
+        ),
     ],
 )
 def test_a_credential_anywhere_is_found(findings, text, what):

@@ -56,6 +56,25 @@ def test_a_generated_or_referenced_secret_string_is_fine(places, properties):
         ("AWS::RDS::DBInstance", {"MasterUserPassword": {"Fn::Sub": "hunter22"}}, "MasterUserPassword"),
         ("AWS::RDS::DBInstance", {"MasterUserPassword": {"Fn::Join": ["-", [{"Ref": "AWS::StackName"}, "hunter22"]]}},
          "MasterUserPassword"),
+        ("Custom::Thing", {"SigningKey": "hunter22"}, "SigningKey"),
+        ("Custom::Thing", {"Settings": {"db.password": "hunter22"}}, "Settings/db.password"),
+        ("AWS::ElasticBeanstalk::Environment", {"OptionSettings": [{"OptionName": "DB_PASSWORD", "Value": "hunter22"}]},
+         "OptionSettings/0/Value"),
+        ("AWS::CloudFront::Distribution", {"OriginCustomHeaders": [{"HeaderName": "x-token", "HeaderValue": "abc"}]},
+         "OriginCustomHeaders/0/HeaderValue"),
+        ("AWS::SSM::Parameter", {"Name": "/app/db/password", "Value": "hunter22"}, "Value"),
+        ("AWS::SSM::Parameter", {"Name": {"Fn::Sub": "/${App}/password"}, "Value": {"Fn::If": ["C", "hunter22", "no"]}},
+         "Value/Fn::If/1"),
+        ("AWS::SSM::Parameter", {"Value": '{"user": "app", "password": "hunter22"}'}, "Value"),
+        ("AWS::SSM::Parameter", {"Value": {"Fn::Sub": '{"host": "${Host}", "password": "hunter22"}'}}, "Value"),
+        ("AWS::SSM::Parameter", {"Value": {"Fn::Join": ["", ['{"api_key": "', "hunter22", '"}']]}}, "Value"),
+        ("AWS::SecretsManager::Secret",
+         {"GenerateSecretString": {"SecretStringTemplate": '{"user": "app", "api_key": "hunter22"}'}},
+         "GenerateSecretString/SecretStringTemplate"),
+        ("AWS::Events::Rule", {"Input": '{"environment": [{"name": "DB_PASSWORD", "value": "hunter22"}]}'}, "Input"),
+        ("AWS::StepFunctions::StateMachine", {"DefinitionString": '{"Parameters": {"password": "hunter22"}}'},
+         "DefinitionString"),
+        ("AWS::Lambda::Function", {"Code": {"ZipFile": "PASSWORD = 'hunter22'\n"}}, "Code/ZipFile"),
     ],
 )  # fmt: skip
 def test_a_literal_in_a_property_for_secrets_is_found(places, kind, properties, place):
@@ -83,6 +102,27 @@ def test_a_literal_in_a_property_for_secrets_is_found(places, kind, properties, 
         {"Environment": {"Variables": {"DB_PASSWORD": "hunter22"}}},
         {"Body": {"components": {"example": {"password": "secret"}}}},
         {"RequestParameters": {"method.request.header.token": "'x'"}},
+        {
+            "Parameters": {
+                "old_passwords": "0",
+                "password_encryption": "scram-sha-256",
+                "default_password_lifetime": "90",
+            }
+        },
+        {"Parameters": [{"ParameterName": "old_passwords", "ParameterValue": "0"}]},
+        {"Parameters": {"validate_password": "ON", "mysql_native_password": "OFF", "check_password": 1}},
+        {"EncryptionKey": "alias/app", "SigningKey": "1b4e28ba-2fa1-41d2-883f-0016d3cca427"},
+        {"EncryptionKey": {"Id": "alias/app", "Type": "KMS"}},
+        {"Value": '{"user": "app", "password": "${Password}"}'},
+        {"Value": {"Fn::Sub": '{"user": "app", "password": "${Password}"}'}},
+        {"Value": f'{{"password": "{RESOLVED}"}}'},
+        {"Name": "/app/db/password", "Value": RESOLVED},
+        {"Name": "/app/db/password", "Value": {"Ref": "P"}},
+        {"Name": "/app/db/password-min-length", "Value": "12"},
+        {"HeaderName": "x-token", "HeaderValue": {"Ref": "P"}},
+        {"Command": ["run", "--password", "hunter22"], "UserData": "PASSWORD=hunter22"},
+        {"Code": {"ZipFile": "password = read(name)\nself.token = token\nconnect(password=password)\n"}},
+        {"SecretStringTemplate": '{"username": "app"}', "GenerateStringKey": "password"},
         {"SecretArn": "x", "PasswordPolicy": {"MinimumLength": 14}, "KeyName": "x"},
         {"Password": ""},
         {"Password": {"Fn::GetAtt": "Broken"}, "Token": None, "Secret": [[]]},
@@ -90,6 +130,40 @@ def test_a_literal_in_a_property_for_secrets_is_found(places, kind, properties, 
 )
 def test_what_only_looks_like_a_secret_is_fine(places, properties):
     assert places(PlaintextSecret, {"R": {"Type": "Custom::Any", "Properties": properties}}) == []
+
+
+@pytest.mark.parametrize(
+    ("default", "found"),
+    [
+        ({"DbPassword": {"Type": "String", "Default": "hunter22"}}, True),
+        ({"Settings": {"Type": "String", "Default": '{"password": "hunter22"}'}}, True),
+        ({"DbPassword": {"Type": "String", "Default": "hunter22", "NoEcho": True}}, False),
+        ({"DbPassword": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "app-password"}}, False),
+        ({"DbPassword": {"Type": "String", "Default": ""}}, False),
+        ({"DbPassword": {"Type": "String", "NoEcho": True}, "Mode": {"Type": "String", "Default": "hunter22"}}, False),
+        ({"PasswordMinLength": {"Type": "Number", "Default": 12}, "Broken": None}, False),
+    ],
+)
+def test_the_default_of_a_parameter_is_read(findings, default, found):
+    paths = [path for path, _ in findings(PlaintextSecret, {"Parameters": default, "Resources": {}})]
+    assert paths == ([["Parameters", next(iter(default)), "Default"]] if found else [])
+
+
+def test_a_mapping_is_read(findings):
+    template = {"Mappings": {"Stage": {"prod": {"DbPassword": "hunter22", "Size": "large"}}}, "Resources": {}}
+    [(path, message)] = findings(PlaintextSecret, template)
+    assert path == ["Mappings", "Stage", "prod", "DbPassword"]
+    assert message.startswith("DbPassword of a mapping is written out")
+
+
+def test_the_message_about_a_text_names_property_and_name(findings):
+    value = {"Fn::If": ["C", '{"password": "hunter22", "token": "abcdef"}', ""]}
+    [(path, message)] = findings(
+        PlaintextSecret, {"Resources": {"P": {"Type": "Custom::P", "Properties": {"V": value}}}}
+    )
+    assert path == ["Resources", "P", "Properties", "V", "Fn::If", 1]
+    assert message.startswith("the value of password in V of P is written out")
+    assert "hunter22" not in message
 
 
 def test_the_message_says_what_to_do(findings):

@@ -23,6 +23,14 @@ def function(name, value):
         ("PASSWD", "hunter22"),
         ("APIKEY", "abcdef"),
         ("SMTP_PASS", "hunter22"),
+        ("DBPASS", "hunter22"),
+        ("SIGNING_KEY", "hunter22"),
+        ("ENCRYPTION_KEY", "hunter22"),
+        ("CONFIG", '{"user": "app", "password": "hunter22"}'),
+        ("CONFIG", {"Fn::Sub": '{"host": "${Host}", "password": "hunter22"}'}),
+        ("JAVA_OPTS", "-Xmx1g -Dspring.datasource.password=hunter22"),
+        ("OPTIONS", "--user app --password hunter22"),
+        ("STARTUP", {"Fn::Join": [" ", ["run", "--token=hunter22", {"Ref": "Host"}]]}),
         ("spring.datasource.password", "hunter22"),
         ("DB_PASSWORD", {"Fn::Sub": "hunter22"}),
         ("DB_PASSWORD", {"Fn::Sub": "${AWS::StackName}-hunter22"}),
@@ -52,6 +60,15 @@ def test_a_secret_of_a_function_is_found(places, name, value):
         ("DB_PASSWORD", "/app/db/password"),
         ("MAX_TOKEN", "4096"),
         ("PWD", "/var/task"),
+        ("PASSWORD_MIN_LENGTH", "12"),
+        ("TOKEN_TTL", "3600"),
+        ("KEY_PREFIX", "a/"),
+        ("SECRET_ARN", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x"),
+        ("PASSWORD_FILE", "/run/secrets/x"),
+        ("ENCRYPTION_KEY", "alias/app"),
+        ("CONFIG", '{"user": "app", "password_file": "/run/secrets/x"}'),
+        ("CONFIG", {"Fn::Sub": '{"password": "${Password}"}'}),
+        ("OPTIONS", "--password-stdin --token $TOKEN"),
         ("BYPASS", "health"),
         ("DB_PASSWORD", {"Fn::Sub": "/${AWS::StackName}/db/password"}),
         ("DB_PASSWORD", {"Fn::Sub": "{{resolve:ssm:/${AWS::StackName}/mode}}"}),
@@ -81,6 +98,12 @@ def test_what_is_no_secret_is_fine(places, name, value):
         ("AWS::CodeBuild::Project",
          lambda variables: {"Environment": {"EnvironmentVariables": variables}},
          "Environment/EnvironmentVariables"),
+        ("AWS::AppRunner::Service",
+         lambda variables: {"Source": {"CodeConfigurationValues": {"RuntimeEnvironmentVariables": variables}}},
+         "Source/CodeConfigurationValues/RuntimeEnvironmentVariables"),
+        ("AWS::Amplify::Branch",
+         lambda variables: {"EnvironmentVariables": variables},
+         "EnvironmentVariables"),
         ("AWS::Batch::JobDefinition",
          lambda variables: {"ContainerProperties": {"Environment": variables}},
          "ContainerProperties/Environment"),
@@ -96,6 +119,31 @@ def test_lists_of_variables_are_read(places, kind, properties, place):
     ]
     found = places(SecretInEnvironment, {"R": {"Type": kind, "Properties": properties(variables)}})
     assert found == [f"R/Properties/{place}/1/Value"]
+
+
+def test_an_object_of_variables_and_both_branches_of_a_condition_are_read(places):
+    model = {"Containers": [{"Environment": {"MODE": "x", "API_KEY": {"Fn::If": ["C", "hunter22", {"Ref": "Key"}]}}}]}
+    found = places(SecretInEnvironment, {"M": {"Type": "AWS::SageMaker::Model", "Properties": model}})
+    assert found == ["M/Properties/Containers/0/Environment/API_KEY/Fn::If/1"]
+
+
+def test_variables_in_one_text_are_read(places):
+    text = '[{"name":"DB_PASSWORD","value":"hunter22","type":"PLAINTEXT"}]'
+    referred = '[{"name":"DB_PASSWORD","value":"app:password","type":"SECRETS_MANAGER"}]'
+    actions = [{"Configuration": {"EnvironmentVariables": variables}} for variables in (referred, text)]
+    found = places(
+        SecretInEnvironment, {"P": {"Type": "AWS::CodePipeline::Pipeline", "Properties": {"Actions": actions}}}
+    )
+    assert found == ["P/Properties/Actions/1/Configuration/EnvironmentVariables"]
+
+
+def test_an_environment_that_is_none_is_fine(places):
+    project = {"Environment": {"Type": "LINUX_CONTAINER", "Image": "x", "RegistryCredential": {"Credential": "x"}}}
+    resources = {
+        "P": {"Type": "AWS::CodeBuild::Project", "Properties": project},
+        "T": {"Type": "Custom::Thing", "Properties": {"Environment": "hunter22", "Env": ["password", 1, None]}},
+    }
+    assert places(SecretInEnvironment, resources) == []
 
 
 def test_the_message_says_what_to_do(findings):

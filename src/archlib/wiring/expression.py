@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from zoneinfo import available_timezones
+
+from archlib.core.component import Check
 
 _RATE = re.compile(r"rate\(([1-9]\d*) (minute|hour|day)(s?)\)")
 _CRON = re.compile(r"cron\((.+)\)")
@@ -19,6 +22,16 @@ _FIELDS = (
     ("year", 1970, 2199, (), ""),
 )
 _DAY_OF_MONTH, _DAY_OF_WEEK = 2, 4
+
+
+def check_schedule(check: Check, field: str, expression: str, *, timezone: str) -> None:
+    """Note a schedule expression that no scheduler understands, as setting ``field``, or a time zone that none has."""
+    problem = expression_problem(expression)
+    check.that(not problem, field, problem, expression)
+    # Empty on a machine without a time zone database; then AWS has to say it.
+    zones = available_timezones()
+    place = f"{field.rpartition('.')[0]}.timezone".removeprefix(".")
+    check.that(not zones or timezone in zones, place, "an IANA name such as Europe/Berlin", timezone)
 
 
 def expression_problem(expression: str) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from archlib.components.functions.expression import expression_problem
+from archlib.wiring.expression import expression_problem
 
 
 @pytest.mark.parametrize(
