@@ -19,8 +19,11 @@ $(READY): requirements-dev.txt pyproject.toml
 
 setup: $(READY) ## Make the virtual environment
 
-demo: $(READY) ## Turn blueprints/serverless.yaml into templates and show what was made
+demo: $(READY) ## Turn blueprints/serverless.yaml into templates, deploy it to this machine and call its API
 	@$(BIN)/python .ci/demo.py
+
+demo-deploy: $(READY) ## The life of that deployment: plan, update, drift, destroy
+	@$(BIN)/python .ci/demo.py --lifecycle
 
 test: $(READY) ## Run the whole test suite
 	@$(BIN)/python -m pytest --numprocesses auto --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
@@ -54,7 +57,7 @@ format: $(READY) ## Format the code
 
 lock: $(READY) ## Pin the development dependencies anew
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group dev --extra deploy --no-emit-index-url \
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group dev --extra deploy --extra local --no-emit-index-url \
 		--no-header pyproject.toml --output-file requirements-dev.txt
 
 clean: ## Remove everything that was made
@@ -62,4 +65,4 @@ clean: ## Remove everything that was made
 
 COVERAGE ?= 95
 
-.PHONY: help setup demo test check scan scan-packs bench docs format lock clean
+.PHONY: help setup demo demo-deploy test check scan scan-packs bench docs format lock clean

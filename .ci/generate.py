@@ -4,6 +4,8 @@ import json
 import sys
 from pathlib import Path
 
+from local_types import local_types
+
 from archlib.blueprints.load import load, schema
 from archlib.blueprints.registry import names
 from archlib.checks.rules import RULES
@@ -19,6 +21,7 @@ def main() -> None:
         ROOT / "blueprints" / "README.md": blueprints(),
         ROOT / "docs" / "components.md": components(),
         ROOT / "docs" / "rules.md": rules(),
+        ROOT / "src" / "archlib" / "local" / "types.json": local_types(),
         ROOT / "README.md": between((ROOT / "README.md").read_text(encoding="utf-8"), "commands", commands()),
     }
     stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]

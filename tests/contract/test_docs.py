@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
 from archlib import load
-from archlib.cli.commands import COMMANDS
+from archlib.cli.commands import COMMANDS, cli
 from archlib.core.source import read_yaml
+from archlib.local import LocalEngine
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("[A-Z]*.md"))]
+PAGES = [
+    ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("[A-Z]*.md")),
+    *sorted((ROOT / "examples").rglob("*.md")),
+]  # fmt: skip
+CI_FILES = [
+    path for path in sorted((ROOT / "examples" / "ci").iterdir()) if path.suffix in {".yml", ""} and path.is_file()
+]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]+\]\(([^)#\s]+)[^)]*\)")
@@ -34,8 +44,49 @@ def blocks(*languages: str) -> Iterator[Any]:
                 yield pytest.param(found[2], id=f"{page.relative_to(ROOT).as_posix()}:{line}")
 
 
-def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=folder)
+def run(arguments: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, **variables}
+    return subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=folder, env=env)
+
+
+def commands() -> Iterator[Any]:
+    """Yield every use of the command line in the pages and the files for CI, without its name."""
+    for page in dict.fromkeys(PAGES):
+        text = page.read_text(encoding="utf-8")
+        shown = [
+            line for found in FENCE.finditer(text) if found[1] in {"sh", "console"} for line in found[2].splitlines()
+        ]
+        inline = re.findall(r"`(archlib [^`]+)`", FENCE.sub("", text))
+        yield from _commands(page, [*shown, *inline])
+    for path in CI_FILES:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        yield from _commands(path, [line for line in lines if not line.strip().startswith(("#", "//"))])
+
+
+def _commands(path: Path, lines: list[str]) -> Iterator[Any]:
+    for line in dict.fromkeys(lines):
+        quoted = re.search(r"sh '(.*)'", line)
+        for found in re.findall(r"(?:^|[\s$(])archlib (?!\w+ \|)(.+)", quoted[1] if quoted else line):
+            lexer = shlex.shlex(found, posix=True, punctuation_chars=True)
+            lexer.whitespace_split = True
+            words: list[str] = []
+            for word in lexer:
+                if set(word) <= set("|&;<>()"):
+                    break
+                words.append(word)
+            yield pytest.param(words, id=f"{path.relative_to(ROOT).as_posix()}: {' '.join(words)}")
+
+
+def find(words: list[str]) -> tuple[click.Command, list[str]]:
+    """Return the command that ``words`` name, and what they give it."""
+    command: click.Command = cli
+    while isinstance(command, click.Group) and words:
+        context = click.Context(command)
+        inner = command.get_command(context, words[0])
+        if inner is None:
+            break
+        command, words = inner, words[1:]
+    return command, words
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
@@ -56,10 +107,24 @@ def test_every_example_is_an_app_for_the_command_line_too(path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", list(blocks("python")))
-def test_the_python_in_the_pages_runs(code: str) -> None:
-    done = run([sys.executable, "-W", "error", "-c", code], ROOT)
+def test_the_python_in_the_pages_runs(code: str, tmp_path: Path) -> None:
+    try:
+        done = run([sys.executable, "-W", "error", "-c", code], ROOT, XDG_STATE_HOME=str(tmp_path))
+    finally:
+        LocalEngine(tmp_path / "archlib" / "local").stop()
 
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", list(commands()))
+def test_every_command_shown_takes_what_it_is_given(words: list[str]) -> None:
+    command, given = find(words)
+    try:
+        command.make_context("archlib", list(given))
+    except click.MissingParameter:
+        assert not any(word.startswith("-") for word in given), "what is shown with options is complete"
+    except click.exceptions.NoArgsIsHelpError:
+        assert words
 
 
 @pytest.mark.parametrize("text", list(blocks("yaml")))
@@ -92,6 +157,22 @@ def test_every_command_shown_exists() -> None:
         assert [command for command in shown if command not in COMMANDS] == [], page
         seen |= set(shown)
     assert {"init", "synth", "check"} <= seen
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name == "deploying.md" or page.parent.name == "ci"])
+def test_every_option_of_the_deployer_that_is_named_exists(page: Path) -> None:
+    known: set[str] = set()
+    waiting = [cli.get_command(click.Context(cli), name) for name in COMMANDS]
+    while waiting:
+        command = waiting.pop()
+        assert command is not None
+        known |= {option for parameter in command.params for option in parameter.opts}
+        waiting += command.commands.values() if isinstance(command, click.Group) else []
+
+    named = set(re.findall(r"`(--[a-z-]+)", page.read_text(encoding="utf-8")))
+
+    assert named
+    assert named <= known
 
 
 def test_every_link_between_the_pages_leads_somewhere() -> None:

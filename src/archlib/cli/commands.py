@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -13,9 +14,26 @@ COMMANDS = {
     "init": "Write a commented blueprint file to start from.",
     "synth": "Turn a blueprint or a Python file into templates.",
     "check": "Check a blueprint, a Python file or any template.",
+    "bootstrap": "Make what an account needs once in each region.",
+    "plan": "Show what a deployment would do.",
+    "deploy": "Check, plan, ask, and carry stacks into AWS.",
+    "status": "Show how the stacks are.",
+    "events": "Print what CloudFormation did to a stack.",
+    "outputs": "Print the outputs of the stacks.",
+    "explain-failure": "Say why the last change of a stack failed.",
+    "attach": "Watch what is going on in a stack.",
+    "cancel": "Roll an update back that is running.",
+    "drift": "Show what was changed outside of CloudFormation.",
+    "recover": "Get a stack moving again that is stuck.",
+    "destroy": "Delete stacks, and list what stays.",
+    "import": "Let a stack take over things that exist already.",
+    "rename": "Rename logical ids, or move resources to another stack.",
+    "stackset": "Carry one stack into many accounts and regions.",
+    "policy": "Print the IAM policy that deploying needs.",
     "list": "Show the blueprints and the components.",
     "explain": "Show one resource: template, origin, reasons.",
     "schema": "Write the JSON Schema of blueprint files for editors.",
+    "local": "Run AWS on this machine: start, stop, status, reset, endpoint.",
     "completion": "Print the completion script of a shell.",
 }
 _INTERRUPTED = 130
@@ -31,7 +49,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = import_module(f"archlib.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name.replace("-", "_")
+        command: click.Command = import_module(f"archlib.cli.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

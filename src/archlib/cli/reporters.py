@@ -1,0 +1,165 @@
+"""Which way a command tells and asks: on a terminal, in a log, to a program."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import replace
+from types import TracebackType
+from typing import IO, Self, TextIO, cast
+
+from rich.console import Console
+from rich.text import Text
+
+from archlib.cli.board import Heading
+from archlib.cli.show import show_deployment, show_error, show_plan
+from archlib.cli.text import Stream, clean
+from archlib.deploy.clock import Clock
+from archlib.deploy.deployer import Deployment
+from archlib.deploy.models import StackResult
+from archlib.deploy.plan import Plan
+from archlib.deploy.reporter import Report
+from archlib.errors import ArchlibError
+
+
+class Prompt:
+    """Asks on a terminal.
+
+    Args:
+        console: shows the question.
+        answers: gives the answer.
+    """
+
+    def __init__(self, console: Console, answers: TextIO) -> None:
+        self._console = console
+        self._answers = answers
+
+    def yes(self, question: str) -> bool:
+        """Return whether the user agrees; no answer is no."""
+        return self._ask(f"{question} [y/N]").lower() in {"y", "yes"}
+
+    def named(self, question: str, name: str) -> bool:
+        """Return whether the user types ``name``."""
+        return self._ask(f"{question} (type {name})") == name
+
+    def _ask(self, question: str) -> str:
+        self._console.print(Text(f"{clean(question)} ", style="bold"), end="", soft_wrap=True)
+        return self._answers.readline().strip()
+
+
+class Outlet:
+    """What a command tells by and asks by, and shows what came of it with; this one is silent about the progress.
+
+    It is the reporter of a deployer: ``with choose(...) as outlet:`` ends what it draws, whatever happens.
+
+    Args:
+        console: for people.
+        prompt: asks them; None: nobody can answer.
+        quiet: show only what needs a look.
+    """
+
+    def __init__(self, console: Console, *, prompt: Prompt | None = None, quiet: bool = False) -> None:
+        self.console = console
+        self.quiet = quiet
+        self._prompt = prompt
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def can_ask(self) -> bool:
+        """Return whether somebody can answer a question."""
+        return self._prompt is not None
+
+    def about(self, heading: Heading) -> None:
+        """Begin another deployment, of which ``heading`` is known."""
+
+    def notify(self, report: Report) -> None:
+        """Take note of ``report``."""
+
+    def confirm(self, question: str) -> bool:
+        """Return whether the user agrees; False where nobody can answer."""
+        with self._lock:
+            return self._prompt is not None and self._prompt.yes(question)
+
+    def confirm_name(self, question: str, name: str) -> bool:
+        """Return whether the user types ``name``, which is asked before a protected environment is touched."""
+        with self._lock:
+            return self._prompt is not None and self._prompt.named(question, name)
+
+    def plan(self, plan: Plan) -> None:
+        """Show what will be done."""
+        self.close()
+        show_plan(plan, self.console, brief=self.quiet)
+
+    def deployment(self, deployment: Deployment) -> None:
+        """Show what became of it."""
+        self.close()
+        if not self.quiet:
+            show_deployment(deployment, self.console)
+
+    def result(self, result: StackResult) -> None:
+        """Show what became of one stack."""
+        self.deployment(Deployment({result.stack: replace(result, told=())}, seconds=result.seconds))
+
+    def error(self, error: ArchlibError, *, command: str = "deploy") -> None:
+        """Show why ``command`` failed, and what was done before."""
+        self.close()
+        if error.deployment is not None and not self.quiet:
+            show_deployment(error.deployment, self.console)
+        show_error(error, self.console, command=command)
+
+    def close(self) -> None:
+        """End what is drawn; a later report begins anew."""
+
+
+def choose(
+    *,
+    as_json: bool = False,
+    quiet: bool = False,
+    no_color: bool = False,
+    stdin: TextIO | None = None,
+    stdout: TextIO | None = None,
+    stderr: TextIO | None = None,
+    clock: Clock | None = None,
+) -> Outlet:
+    """Return the outlet that fits the options, the streams and the environment.
+
+    With ``as_json``, standard output carries JSON Lines and nothing else, and people read standard error.
+
+    Args:
+        as_json: ``--json``; nobody is asked.
+        quiet: ``--quiet``.
+        no_color: ``--no-color``; the variable NO_COLOR works, too.
+        stdin: answers come from there; None: standard input.
+        stdout: None: standard output.
+        stderr: None: standard error.
+        clock: tells the time; None: the real one.
+    """
+    from archlib.cli.lines import LinesReporter, dialect
+
+    out, err = Stream(stdout or sys.stdout), Stream(stderr or sys.stderr)
+    answers = stdin or sys.stdin
+    human = err if as_json else out
+    console = Console(
+        file=cast("IO[str]", human), no_color=no_color or None, markup=False, highlight=False, emoji=False
+    )  # fmt: skip
+    marks = dialect(os.environ)
+    if as_json:
+        from archlib.cli.jsonlines import JsonReporter
+
+        return JsonReporter(out, LinesReporter(console, marks=marks, quiet=quiet), clock=clock)
+    terminal = human.isatty() and answers is not None and answers.isatty()
+    prompt = Prompt(console, answers) if terminal else None
+    if quiet or marks is not None or not human.isatty() or os.environ.get("TERM", "") in {"dumb", "unknown"}:
+        return LinesReporter(console, marks=marks, prompt=prompt, quiet=quiet)
+    from archlib.cli.screen import ScreenReporter
+
+    return ScreenReporter(console, prompt=prompt, clock=clock)

@@ -1,0 +1,14 @@
+"""A bench for every test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploying import Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
