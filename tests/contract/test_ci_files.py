@@ -153,6 +153,7 @@ def test_gitlab_logs_in_by_a_token() -> None:
     for name, job in RUNNING.items():
         if name != "check":
             assert job["id_tokens"] == {"AWS_TOKEN": {"aud": "sts.amazonaws.com"}}
+            assert job["variables"]["AWS_ROLE_ARN"] in {"$PLAN_ROLE_DEV", "$PLAN_ROLE_PROD", "$DEPLOY_ROLE"}
             assert "export AWS_WEB_IDENTITY_TOKEN_FILE=/tmp/aws-token" in job["before_script"]
 
 
@@ -207,7 +208,8 @@ def test_jenkins_plans_asks_and_deploys_what_was_planned() -> None:
     assert "input message" in approve
     assert "agent" not in approve
     assert "unstash 'plan'" in deploy
-    assert all("withAWS(role: env.DEPLOY_ROLE" in part for part in (plan, deploy))
+    assert re.findall(r"role: env\.(\w+)", plan) == ["PLAN_ROLE"]
+    assert re.findall(r"role: env\.(\w+)", deploy) == ["DEPLOY_ROLE"]
     assert "disableConcurrentBuilds()" in code
 
 

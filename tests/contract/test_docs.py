@@ -8,8 +8,9 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
@@ -18,6 +19,10 @@ import yaml
 from archlib import load
 from archlib.cli.commands import COMMANDS, cli
 from archlib.core.source import read_yaml
+from archlib.core.target import Target
+from archlib.deploy.diagnose import STATES
+from archlib.deploy.reporter import Report
+from archlib.errors import ArchlibError
 from archlib.local import LocalEngine
 
 ROOT = Path(__file__).parents[2]
@@ -173,6 +178,46 @@ def test_every_option_of_the_deployer_that_is_named_exists(page: Path) -> None:
 
     assert named
     assert named <= known
+
+
+def rows(page: str, head: str) -> list[list[str]]:
+    """Return the cells of the table of ``page`` under the first column ``head``."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    table = re.search(rf"^\| {head} \|.*\n\| ---.*\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert table is not None
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table[1].splitlines()]
+
+
+@pytest.mark.parametrize("page", ["docs/deploying.md", "examples/ci/README.md"])
+def test_the_exit_codes_are_those_of_the_errors(page: str) -> None:
+    waiting: list[type[ArchlibError]] = [ArchlibError]
+    codes = {0, 10, 11}  # done, changes, drift: no errors
+    while waiting:
+        kind = waiting.pop()
+        codes.add(kind.exit_code)
+        waiting += kind.__subclasses__()
+
+    assert [int(row[0]) for row in rows(page, "Code")] == sorted(codes)
+
+
+def test_every_state_after_a_failure_is_told() -> None:
+    told = {status for row in rows("docs/deploying.md", "Status") for status in re.findall(r"`([A-Z_]+)`", row[0])}
+
+    assert STATES.keys() - {"DELETE_COMPLETE"} <= told
+
+
+def test_the_kinds_of_json_lines_are_those_that_are_written() -> None:
+    reports = [kind.__name__.lower() for kind in get_args(Report)]
+
+    assert [row[0] for row in rows("docs/deploying.md", "`type`")] == [
+        f"`{kind}`" for kind in (*reports, "plan", "deployment", "error")
+    ]
+
+
+def test_all_that_a_target_can_have_is_told() -> None:
+    told = {name for row in rows("docs/deploying.md", "Key") for name in re.findall(r"`(\w+)`", row[0])}
+
+    assert told == {field.name for field in fields(Target)}
 
 
 def test_every_link_between_the_pages_leads_somewhere() -> None:

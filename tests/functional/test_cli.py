@@ -675,10 +675,10 @@ def test_completion_prints_a_script_for_the_shell(shell: str, archlib: Archlib) 
 
 def test_the_completion_script_gets_the_commands(archlib: Archlib, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_ARCHLIB_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", "archlib s")
+    monkeypatch.setenv("COMP_WORDS", "archlib sc")
     monkeypatch.setenv("COMP_CWORD", "1")
 
-    assert archlib().out.splitlines() == ["plain,synth", "plain,schema"]
+    assert archlib().out.splitlines() == ["plain,schema"]
 
 
 def test_completion_of_another_shell_is_wrong_usage(archlib: Archlib) -> None:

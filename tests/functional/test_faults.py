@@ -418,6 +418,23 @@ class TestRefusals:
         with pytest.raises(DeployError, match="Deep: Rate limit of the deep"):
             bench.deploy(artifact(Inner=nested, Jobs=queue()))
 
+    def test_what_failed_in_a_nested_stack_before_is_no_cause_now(self, bench: Bench) -> None:
+        def with_inner(**resources: Any) -> StackArtifact:
+            url = f"https://b.s3.eu-west-1.amazonaws.com/{len(resources)}.json"
+            bench.fake.upload(url, json.dumps({"Resources": resources}))
+            return artifact(Inner={"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}})
+
+        bench.deploy(with_inner(A=queue()))
+        bench.fake.script("B", fails="the cause of yesterday", times=1)
+        with pytest.raises(DeployError, match="B: the cause of yesterday"):
+            bench.deploy(with_inner(A=queue(), B=queue()))
+        bench.fake.script("C", fails="the cause of today")
+
+        with pytest.raises(DeployError, match="C: the cause of today") as caught:
+            bench.deploy(with_inner(A=queue(), C=queue(), D=queue()))
+
+        assert caught.value.failure.others == ()
+
     def test_cascades_are_counted_not_told(self, bench: Bench) -> None:
         bench.fake.script("A", fails="the cause", takes=5)
         bench.fake.script("B", takes=60)

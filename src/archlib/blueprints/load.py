@@ -232,13 +232,17 @@ def _environment(document: Document, asked: str | None, source: Source) -> str:
 
 def _targets(document: Document, environment: str, source: Source) -> Iterator[Target]:
     """Yield where ``environment`` goes."""
-    for name in document.targets:
-        if document.environments and name not in document.environments:
-            message = f"targets.{name}: must be an environment, one of {', '.join(document.environments)}"
-            raise SettingsError(Problem(message, source.origin("targets", name)))
+    known = ", ".join(document.environments)
+    problems = [
+        Problem(
+            f"targets.{name}: must be an environment, one of {known}{nearest(name, document.environments)}",
+            source.origin("targets", name),
+        )
+        for name in document.targets
+        if document.environments and name not in document.environments
+    ]
     found = document.targets.get(environment, [])
     listed = isinstance(found, list)
-    problems: list[Problem] = []
     for index, settings in enumerate(found if isinstance(found, list) else [found]):
         place = ("targets", environment, *((index,) if listed else ()))
         try:

@@ -33,7 +33,7 @@ COMMANDS = {
     "list": "Show the blueprints and the components.",
     "explain": "Show one resource: template, origin, reasons.",
     "schema": "Write the JSON Schema of blueprint files for editors.",
-    "local": "Run AWS on this machine: start, stop, status, reset, endpoint.",
+    "local": "Start, stop and reset AWS on this machine.",
     "completion": "Print the completion script of a shell.",
 }
 _INTERRUPTED = 130

@@ -182,7 +182,7 @@ class LinesReporter(Outlet):
     ) -> None:
         super().__init__(console, prompt=prompt, quiet=quiet)
         self._marks = marks or PlainMarks()
-        self._title = ""
+        self._title = "archlib"
         self._open = False
         self._last: dict[tuple[str, str], str] = {}
         self._marked: set[str] = set()

@@ -15,7 +15,12 @@ from archlib.cli.options import file_argument, source_options
 
 @click.group("stackset")
 def command() -> None:
-    """Carry one stack into many accounts and regions of an organization."""
+    """Carry one stack into many accounts and regions of an organization.
+
+    \b
+    Example:
+      archlib stackset deploy baseline.py --stack baseline-prod --ous ou-root-1 --regions eu-west-1,us-east-1
+    """
 
 
 @command.command("deploy")

@@ -64,7 +64,7 @@ class Target:
             try:
                 check_regions([self.region])
             except ArchlibError as error:
-                yield from (Problem(f"target: region: {problem.message}") for problem in error.problems)
+                yield from (Problem(f"target: {problem.message}", field="region") for problem in error.problems)
         for field_, value in (("assume_role", self.assume_role), ("service_role", self.service_role)):
             if value is not None and not _ROLE.fullmatch(value):
                 yield _problem(field_, "the ARN of a role", value)

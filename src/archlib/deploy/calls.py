@@ -82,6 +82,7 @@ class Calls:
         stop: asks for an early end.
         note: is told what the user should know while it waits.
         patience: seconds for which reading goes on without an answer before anything was changed.
+        redact: masks secrets in what the service says.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Calls:
         stop: Stop,
         note: Callable[[str], None],
         patience: float = 120.0,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self.aws = aws
         self.region = region
@@ -102,6 +104,7 @@ class Calls:
         self._stop = stop
         self._note = note
         self._patience = patience
+        self._redact = redact
 
     def read(self, operation: str, *, patience: float | None = None, renew: float = 0.0, **parameters: Any) -> Any:
         """Ask something; asked again while there is no answer.
@@ -192,7 +195,7 @@ class Calls:
             # A page of a portal or proxy; one that happens to be XML misses the answer's element.
             raise DoubtError(f"the answer is not from AWS: {str(error)[:200]}") from None
         except ParamValidationError as error:
-            message = f"the installed boto3 does not know this call: {error}"
+            message = self._redact(f"the installed boto3 does not know this call: {error}")
             raise AwsError(f"{message}; update it with: pip install --upgrade boto3") from None
         except (NoRegionError, BotoCoreError) as error:
             raise CredentialsError(f"no credentials for AWS: {error}") from None
@@ -201,7 +204,7 @@ class Calls:
 
     def _told(self, operation: str, error: ClientError) -> Exception:
         details: Any = error.response.get("Error", {})
-        code, message = str(details.get("Code", "")), str(details.get("Message", ""))
+        code, message = str(details.get("Code", "")), self._redact(str(details.get("Message", "")))
         http: Any = error.response.get("ResponseMetadata", {})
         if code in _THROTTLED or "Rate exceeded" in message:
             self._limiter.throttled()

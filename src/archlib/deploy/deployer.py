@@ -28,7 +28,7 @@ from archlib.deploy.limiter import AWS, LOCAL, Limiter
 from archlib.deploy.models import UPDATABLE, Failure, StackResult, StackState
 from archlib.deploy.operation import Approval, Job
 from archlib.deploy.plan import Plan, StackPlan
-from archlib.deploy.redact import MASK, Redactor, is_secret_name
+from archlib.deploy.redact import MASK, Redactor, is_secret_name, secret_texts
 from archlib.deploy.reporter import Ended, Reporter, SilentReporter
 from archlib.deploy.run import PREFIX, Options, Run
 from archlib.deploy.settle import stuck
@@ -138,7 +138,10 @@ class Deployer:
                     (account, where), Limiter(self.clock, rate=LOCAL if self.aws.endpoint else AWS)
                 )
                 note = partial(self._note, "")
-                calls = Calls(self.aws, region=where, limiter=limiter, clock=self.clock, stop=self.stop, note=note)
+                calls = Calls(
+                    self.aws, region=where, limiter=limiter, clock=self.clock, stop=self.stop, note=note,
+                    redact=self.redact,
+                )  # fmt: skip
                 self._runs[where] = Run(
                     CloudFormation(calls),
                     self.clock,
@@ -435,6 +438,7 @@ class Deployer:
 
     def _told(self, stack: StackArtifact, before: Mapping[str, Any], plan: StackPlan) -> StackPlan:
         """Return ``plan`` with the users' lines, what needs a second look, and without secrets."""
+        self.redact.learn(secret_texts(before))
         changes = tuple(
             replace(
                 change,
@@ -482,6 +486,8 @@ class Deployer:
         for stack in stacks:
             values = (parameters.given(stack, name, self.target.parameters) for name in parameters.secrets(stack))
             self.redact.learn(value for value in values if value)
+            self.redact.learn(parameters.secret_defaults(stack))
+            self.redact.learn(secret_texts(stack.template["Resources"]))
 
     def _public_parameters(self, stacks: Iterable[StackArtifact]) -> dict[str, str]:
         """Return what the user gave for parameters, without what must not be shown."""

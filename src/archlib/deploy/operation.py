@@ -28,6 +28,7 @@ from archlib.deploy.models import (
     StackState,
 )
 from archlib.deploy.plan import StackPlan
+from archlib.deploy.redact import secret_texts
 from archlib.deploy.reporter import Began
 from archlib.deploy.run import Run, is_same_content
 from archlib.deploy.settle import settle
@@ -270,6 +271,7 @@ def _change(run: Run, job: Job, state: StackState | None, approval: Approval | N
         return StackResult(job.name, "unchanged", state.outputs if state else {})
     try:
         before = {} if creates or state is None else run.cloudformation.template(state.id).get("Resources", {})
+        run.redact.learn(secret_texts(before))
         changes = change_set.changes
         check_changes(job.artifact, changes, before, allow=run.options.allow)
         if approval and approval.binding:

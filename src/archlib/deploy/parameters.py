@@ -15,6 +15,12 @@ def secrets(stack: StackArtifact) -> frozenset[str]:
     return frozenset(name for name, each in definitions.items() if str(each.get("NoEcho", "")).lower() == "true")
 
 
+def secret_defaults(stack: StackArtifact) -> frozenset[str]:
+    """Return the defaults of these parameters."""
+    definitions = stack.template.get("Parameters", {})
+    return frozenset(str(definitions[name].get("Default", "")) for name in secrets(stack))
+
+
 def given(stack: StackArtifact, name: str, values: Mapping[str, str]) -> str | None:
     """Return what the user gave for the parameter ``name``: as ``Stack.Name``, or ``Name`` for all stacks."""
     return values.get(f"{stack.name}.{name}", values.get(name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any, Literal
 
 from archlib.core.artifact import StackArtifact
@@ -13,6 +14,7 @@ from archlib.deploy.models import OUTSIDE, ResourceChange
 from archlib.errors import Problem, SourceError
 
 SCHEMA_VERSION = 1
+_WIDTH, _BEFORE = 60, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,17 +183,22 @@ def describe(change: ResourceChange) -> Iterator[str]:
         values = ""
         if each.before is not None or each.after is not None:
             outside = f"  ({each.cause})" if each.cause == OUTSIDE else ""
-            values = f": {short(each.before)} -> {short(each.after)}{outside}"
+            values = f": {short(each.before, each.after)} -> {short(each.after, each.before)}{outside}"
         elif each.cause:
             values = f": follows {each.cause}"
         yield f"{each.path}{values}{forces}"
 
 
-def short(value: str | None) -> str:
-    """Return ``value`` as it fits into a line."""
+def short(value: str | None, other: str | None = None) -> str:
+    """Return ``value`` as it fits into a line: of a long one the part in which it differs from ``other``."""
     if value is None:
         return "(unknown)"
-    return value if len(value) <= 60 else f"{value[:57]}..."  # noqa: PLR2004
+    if len(value) <= _WIDTH:
+        return value
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(value, other or "", strict=False)))
+    start = max(0, min(same - _BEFORE, len(value) - _WIDTH)) if other else 0
+    end = start + _WIDTH - 3
+    return f"{'...' if start else ''}{value[start:end]}{'...' if end < len(value) else ''}"
 
 
 def _text(plan: Plan) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -31,18 +31,37 @@ def masked(node: Any, name: str = "") -> Any:
     """
     match node:
         case dict():
-            # Variables of containers and stages of pipelines are pairs of a name and a value.
-            called = next((node[key] for key in ("Name", "Key", "ParameterKey") if isinstance(node.get(key), str)), "")
-            return {
-                key: masked(value, called if key in {"Value", "ParameterValue"} and called else key)
-                for key, value in node.items()
-            }
+            return {key: masked(value, called) for key, called, value in _named(node, name)}
         case list():
             return [masked(each, name) for each in node]
         case str():
             return MASK if is_secret_name(name) else node
         case _:
             return node
+
+
+def secret_texts(node: Any, name: str = "") -> Iterator[str]:
+    """Yield the texts in plain data that :func:`masked` hides, except references to where a secret is kept."""
+    match node:
+        case dict():
+            for _, called, value in _named(node, name):
+                yield from secret_texts(value, called)
+        case list():
+            for each in node:
+                yield from secret_texts(each, name)
+        case str() if is_secret_name(name) and len(node) >= _SHORTEST and not node.startswith("{{resolve:"):
+            yield node
+
+
+def _named(node: dict[str, Any], name: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield each key of ``node``, what its value is called, and the value."""
+    # Variables of containers and stages of pipelines are pairs of a name and a value.
+    pair = next((node[key] for key in ("Name", "Key", "ParameterKey") if isinstance(node.get(key), str)), "")
+    for key, value in node.items():
+        if key in {"Value", "ParameterValue"} and pair:
+            yield key, pair, value
+        else:
+            yield key, name if key in {"Fn::Join", "Fn::Sub"} else key, value
 
 
 class Redactor:

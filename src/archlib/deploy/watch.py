@@ -48,10 +48,13 @@ class History:
 
     def add(self, events: Iterable[StackEvent]) -> list[StackEvent]:
         """Take ``events``, and return those that are new."""
-        new = [event for event in events if event.id not in self.seen]
+        unseen = [event for event in events if event.id not in self.seen]
+        self.seen.update(event.id for event in unseen)
+        # What a nested stack did before this operation is met only now.
+        began = min((event.time for event in self.events), default=0.0)
+        new = [event for event in unseen if event.stack_id == self.root or event.time >= began]
+        self.events += new
         for event in new:
-            self.seen.add(event.id)
-            self.events.append(event)
             # The first event of a nested stack has no id of the real thing yet.
             if event.type == _NESTED and event.physical_id.startswith("arn:") and not event.of_stack:
                 self.stacks[event.physical_id] = None

@@ -78,7 +78,7 @@ def test_github_folds_the_progress_and_marks_lines(tmp_path: Path) -> None:
     reporter.notify(Ended("edge", text="skipped: web failed"))
     reporter.error(failed())
     text = file.getvalue()
-    assert text.startswith("::group::Deploy\nweb  update, 3 changes\n::warning title=a%2Cb::50%25 done: look\n")
+    assert text.startswith("::group::archlib\nweb  update, 3 changes\n::warning title=a%2Cb::50%25 done: look\n")
     marked = "::error file=infra/web.py,line=42,title=web::Service: the circuit breaker was triggered\n"
     assert text.count("::error") == 1
     assert marked in text
@@ -102,7 +102,7 @@ def test_github_gets_a_summary(tmp_path: Path) -> None:
     assert "| ✅ | data | created | 1:02 |" in text
     assert "a \\| b &lt;c>" in text
     assert "declared at: /repo/infra/web.py:42" in text
-    assert "| data | Url | `https://x.example` |" in text
+    assert "| data.Url | `https://x.example` |" in text
 
 
 def test_summary_takes_no_more_than_github_does(tmp_path: Path) -> None:

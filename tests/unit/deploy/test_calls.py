@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -199,7 +200,7 @@ def test_pauses_grow_and_never_get_long() -> None:
     with pytest.raises(UnreachableError):
         desk.read(patience=300.0)
 
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     assert gaps[0] <= 1.0
     assert max(gaps) <= 20.4
     assert max(gaps) >= 10.0
@@ -292,7 +293,7 @@ def test_a_refusal_is_told_as_it_is() -> None:
     for ask in (Desk.read, Desk.write):
         desk = Desk(refusal("ValidationError", "Stack with id x does not exist"))
 
-        with pytest.raises(ServiceError, match="^Stack with id x does not exist$") as caught:
+        with pytest.raises(ServiceError, match=r"^Stack with id x does not exist$") as caught:
             ask(desk)
         assert caught.value.code == "ValidationError"
         assert len(desk.line.asked) == 1
@@ -309,7 +310,7 @@ def test_a_proxy_that_opens_tls_is_told_with_what_to_do() -> None:
 def test_an_old_boto3_is_told() -> None:
     desk = Desk(ParamValidationError(report='Unknown parameter in input: "DisableValidation"'))
 
-    with pytest.raises(AwsError, match="DisableValidation.*pip install --upgrade boto3"):
+    with pytest.raises(AwsError, match=r"DisableValidation.*pip install --upgrade boto3"):
         desk.write()
 
 
@@ -346,5 +347,5 @@ def test_every_attempt_keeps_the_pace() -> None:
 
     desk.read()
 
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     assert all(gap >= 1 / 3 - 1e-6 for gap in gaps)

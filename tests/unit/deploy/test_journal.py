@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from archlib.deploy.journal import Entry, Journal, is_alive, state_folder
 
-ENTRY = Entry("execute", "arn:stack", "arn:change-set", "archlib-token", shell=True, policy='{"Statement": []}')
+ENTRY = Entry("change-set", "arn:stack", "arn:change-set", "archlib-token", True, 0, '{"Statement": []}')
 
 
 def silent(text: str) -> None:
@@ -27,9 +28,7 @@ def journal(tmp_path: Path) -> Journal:
 def test_what_is_kept_comes_back_with_the_process(journal: Journal) -> None:
     journal.put("shop", ENTRY)
 
-    assert journal.get("shop") == Entry(
-        "execute", "arn:stack", "arn:change-set", "archlib-token", shell=True, pid=os.getpid(), policy=ENTRY.policy
-    )
+    assert journal.get("shop") == replace(ENTRY, pid=os.getpid())
     assert journal.get("other") is None
 
 
@@ -51,7 +50,7 @@ def test_files_are_whole_and_only_the_users(journal: Journal, tmp_path: Path) ->
 
     folder = tmp_path / "made" / "on-demand"
     (file,) = folder.iterdir()
-    assert json.loads(file.read_text())["token"] == "archlib-token"
+    assert json.loads(file.read_text())["stack_id"] == "arn:stack"
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
@@ -127,7 +126,7 @@ def test_a_death_while_writing_leaves_what_was_there(tmp_path: Path, monkeypatch
 
     kept = Journal(tmp_path, silent).get("shop")
     assert kept is not None
-    assert kept.token == "archlib-token"
+    assert kept.phase == "change-set"
     assert "No space left" in told[0]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from archlib.core.artifact import ParameterSource, StackArtifact
 from archlib.core.origin import Origin
-from archlib.deploy.parameters import check_given, given, resolve, secrets
+from archlib.deploy.parameters import check_given, given, resolve, secret_defaults, secrets
 from archlib.errors import SettingsError
 from deploying import artifact
 
@@ -86,6 +86,12 @@ def test_secrets_are_known_by_noecho(flag: object, *, hidden: bool) -> None:
     assert secrets(artifact()) == frozenset()
 
 
+def test_the_default_of_a_secret_is_one_too() -> None:
+    made = stack(Password={**TEXT, "NoEcho": True, "Default": "changeme"}, Size={**TEXT, "Default": "3"})
+
+    assert secret_defaults(made) == {"changeme"}
+
+
 def problems(*stacks: StackArtifact, values: dict[str, str], exists: bool = False) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         check_given(stacks, values, {each.name: exists for each in stacks})
@@ -98,10 +104,10 @@ def test_all_that_is_wrong_is_told_at_once_with_what_to_do() -> None:
 
     told = problems(first, second, values={"Colour": "red", "Dept": "4", "shop.Sizes": "1", "Zzz": "9"})
 
+    or_ = "or parameters in the file's targets"
     assert told == [
-        "shop.yaml:7: stack 'shop': parameter 'Size' must be given; add --parameter Size=..., "
-        "or parameters in the file's targets",
-        "stack 'more': parameter 'Depth' must be given; add --parameter Depth=..., or parameters in the file's targets",
+        f"shop.yaml:7: stack 'shop': parameter 'Size' must be given; add --parameter Size=..., {or_}",
+        f"stack 'more': parameter 'Depth' must be given; add --parameter Depth=..., {or_}",
         "parameter 'Dept': no stack has it; did you mean 'Depth'?",
         "parameter 'shop.Sizes': no stack has it; did you mean 'shop.Size'?",
         "parameter 'Zzz': no stack has it; remove it",

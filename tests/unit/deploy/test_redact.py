@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archlib.deploy.redact import MASK, Redactor, is_secret_name, masked
+from archlib.deploy.redact import MASK, Redactor, is_secret_name, masked, secret_texts
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,23 @@ def test_a_value_without_a_name_is_named_by_its_key() -> None:
     assert masked({"Value": "text", "Password": "no"}) == {"Value": "text", "Password": MASK}
     assert masked("hunter22", "Password") == MASK
     assert masked({"Name": {"Ref": "A"}, "Value": "text"}) == {"Name": {"Ref": "A"}, "Value": "text"}
+
+
+def test_the_texts_that_are_hidden_can_be_learned() -> None:
+    data = {
+        "MasterUserPassword": "hunter22",
+        "Other": {"Ref": "Password"},
+        "ApiKey": {"Fn::Join": ["", ["joined-text", {"Ref": "AWS::Region"}]]},
+        "AuthToken": {"Fn::Sub": "sub-text"},
+        "DbPassword": {"Ref": "Parameter"},
+        "Pairs": [{"Name": "TOKEN", "Value": "pair-text"}],
+        "SecretString": "{{resolve:secretsmanager:a}}",
+        "Passphrase": "abc",
+        "Password": 5,
+    }
+
+    assert set(secret_texts(data)) == {"hunter22", "joined-text", "sub-text", "pair-text"}
+    assert masked(data["ApiKey"], "ApiKey") == {"Fn::Join": [MASK, [MASK, {"Ref": "AWS::Region"}]]}
 
 
 def test_known_values_go_wherever_they_stand() -> None:

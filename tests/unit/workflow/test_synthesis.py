@@ -347,7 +347,7 @@ def test_explains_what_a_resource_is_and_whom_it_knows() -> None:
 
     assert function["type"] == "AWS::Lambda::Function"
     assert function["stack"] == "shop-test-code"
-    assert "test_workflow.py:" in function["origin"]
+    assert "test_synthesis.py:" in function["origin"]
     assert function["uses"] == ["WorkerFunctionLogGroup", "WorkerFunctionRole"]
     assert function["used_by"] == ["WorkerFromJobs"]
     assert function["template"]["Properties"]["Handler"] == "index.handler"
@@ -360,7 +360,7 @@ def test_explains_why_a_permission_exists(resource: str) -> None:
 
     (consuming,) = [each for each in permissions if "sqs:ReceiveMessage" in each["actions"]]
     assert "queue 'jobs'" in consuming["why"]
-    assert "test_workflow.py:" in consuming["origin"]
+    assert "test_synthesis.py:" in consuming["origin"]
 
 
 def test_an_unknown_resource_is_not_explained() -> None:
