@@ -247,7 +247,7 @@ def _targets(document: Document, environment: str, source: Source) -> Iterator[T
         place = ("targets", environment, *((index,) if listed else ()))
         try:
             # A path is relative to the file.
-            policy = settings.stack_policy and str(source.folder / settings.stack_policy)
+            policy = settings.stack_policy and read_text(source.folder / settings.stack_policy)
             yield Target(
                 **{
                     **settings.model_dump(),
@@ -256,7 +256,7 @@ def _targets(document: Document, environment: str, source: Source) -> Iterator[T
                     "stack_policy": policy,
                 }
             )
-        except SettingsError as error:
+        except (SettingsError, SourceError) as error:
             problems += [
                 Problem(
                     problem.message, source.origin(*place, problem.field) if problem.field else source.origin(*place)

@@ -133,6 +133,8 @@ def _carry_out(here: Session, saved: Path, options: Options, *, yes: bool, named
     from archlib.errors import Problem, SourceError
     from archlib.workflow.deployment import deployer_for
 
+    if not saved.is_file():
+        raise SourceError(f"file {str(saved)!r}: does not exist; make a plan with: archlib plan --save {saved}")
     try:
         data = json.loads(read_text(saved))
     except ValueError as error:

@@ -108,7 +108,11 @@ def _found(
     deployer = deployer_for(access=here.access, options=options, reporter=here.outlet, stop=here.stop)
     if app:
         (environment,) = environments
-        return deployer, find(deployer, app, environment), app, environment
+        stacks = find(deployer, app, environment)
+        if not stacks:
+            message = f"no stack in {deployer.aws.region} has the tags app={app} and environment={environment}"
+            raise UsageError(f"{message}; correct them, or give another --region")
+        return deployer, stacks, app, environment
     return deployer, [StackName(name) for name in names], names[0], ""
 
 

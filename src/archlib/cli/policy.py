@@ -65,7 +65,12 @@ def command(
     stacks = app.assemble()
     if who == "service-role":
         found = service_role_policy(stacks, permissions_of, target=target, partition=partition)
-        click.echo(json.dumps(found.document, indent=2))
+        several = len(found.documents) > 1
+        click.echo(json.dumps(list(found.documents) if several else found.documents[0], indent=2))
+        if several:
+            click.echo(
+                f"warning: {len(found.documents)} policies, of which a role takes ten; attach them all", err=True
+            )
         for kind in found.unknown:
             click.echo(f"warning: {kind} does not tell all the actions it needs; add them by hand", err=True)
         return

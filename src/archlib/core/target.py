@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ class Target:
         notifications: ARNs of topics that CloudFormation tells of every event, at most 5.
         rollback_alarms: ARNs of CloudWatch alarms that roll a change back, at most 5.
         rollback_minutes: how long the alarms are watched after a change, 0-180.
-        stack_policy: path of a stack policy, JSON, for every stack; None: none.
+        stack_policy: text of a stack policy, JSON, for every stack; None: none.
         parameters: values of template parameters that no stack gives: name -> value.
     """
 
@@ -58,27 +59,38 @@ class Target:
             raise SettingsError(problems)
 
     def _problems(self) -> Iterator[Problem]:
-        if self.account is not None and not _ACCOUNT.fullmatch(self.account):
-            yield _problem("account", "twelve digits in quotes, such as '123456789012'", self.account)
         if self.region is not None:
             try:
                 check_regions([self.region])
             except ArchlibError as error:
                 yield from (Problem(f"target: {problem.message}", field="region") for problem in error.problems)
-        for field_, value in (("assume_role", self.assume_role), ("service_role", self.service_role)):
-            if value is not None and not _ROLE.fullmatch(value):
-                yield _problem(field_, "the ARN of a role", value)
-        for field_, values, form, words in (
-            ("notifications", self.notifications, _TOPIC, "ARNs of topics"),
-            ("rollback_alarms", self.rollback_alarms, _ALARM, "ARNs of CloudWatch alarms"),
+        account = "twelve digits in quotes, such as '123456789012'"
+        alarms = f"up to {_MOST} ARNs of CloudWatch alarms"
+        minutes = f"0 to {_MINUTES_MAX}, and 0 without rollback_alarms"
+        for field_, allowed, value, fits in (
+            ("account", account, self.account, _fits(_ACCOUNT, self.account)),
+            ("assume_role", "the ARN of a role", self.assume_role, _fits(_ROLE, self.assume_role)),
+            ("service_role", "the ARN of a role", self.service_role, _fits(_ROLE, self.service_role)),
+            ("notifications", f"up to {_MOST} ARNs of topics", self.notifications, _fits(_TOPIC, *self.notifications)),
+            ("rollback_alarms", alarms, self.rollback_alarms, _fits(_ALARM, *self.rollback_alarms)),
+            ("rollback_minutes", minutes, self.rollback_minutes, self._minutes_fit()),
+            ("stack_policy", "a JSON object", self.stack_policy, _is_object(self.stack_policy)),
         ):
-            if len(values) > _MOST or not all(form.fullmatch(value) for value in values):
-                yield _problem(field_, f"up to {_MOST} {words}", list(values))
-        if not 0 <= self.rollback_minutes <= _MINUTES_MAX:
-            yield _problem("rollback_minutes", f"0 to {_MINUTES_MAX}", self.rollback_minutes)
-        if self.rollback_minutes and not self.rollback_alarms:
-            yield _problem("rollback_minutes", "0 without rollback_alarms", self.rollback_minutes)
+            if not fits:
+                given = list(value) if isinstance(value, tuple) else value
+                message = f"target: {field_} must be {allowed}, got {given!r}; correct it"
+                yield Problem(message, field=field_)
+
+    def _minutes_fit(self) -> bool:
+        return 0 <= self.rollback_minutes <= (_MINUTES_MAX if self.rollback_alarms else 0)
 
 
-def _problem(field_: str, allowed: str, value: object) -> Problem:
-    return Problem(f"target: {field_} must be {allowed}, got {value!r}; correct it", field=field_)
+def _fits(form: re.Pattern[str], *values: str | None) -> bool:
+    return len(values) <= _MOST and all(value is None or form.fullmatch(value) for value in values)
+
+
+def _is_object(text: str | None) -> bool:
+    try:
+        return text is None or isinstance(json.loads(text), dict)
+    except ValueError:
+        return False

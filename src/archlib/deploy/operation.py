@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from archlib.core.artifact import StackArtifact
 from archlib.core.origin import Origin
-from archlib.core.source import read_text
 from archlib.deploy import changesets
 from archlib.deploy.calls import DeniedError, ServiceError
 from archlib.deploy.changesets import ReplanError
@@ -203,7 +201,7 @@ def _protect(run: Run, state: StackState) -> None:
     if run.target.protected and not state.protected:
         run.cloudformation.protect(state.id, on=True)
     if run.target.stack_policy:
-        body = read_text(Path(run.target.stack_policy))
+        body = run.target.stack_policy
         if run.cloudformation.stack_policy(state.id) != body:
             run.cloudformation.set_stack_policy(state.id, body)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,16 +44,21 @@ _HANDLED_APART = frozenset({"iam:PassRole", "iam:CreateServiceLinkedRole"})
 _ROLE_THINGS = ("role", "policy", "instance-profile", "user", "group")
 
 
+_ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+")
+_PART_MAX = 5_900
+"""A managed policy takes 6,144 characters, without white space; the rest of the document needs some."""
+
+
 @dataclass(frozen=True, slots=True)
 class RolePolicy:
     """The policy of a role with which CloudFormation works.
 
     Attributes:
-        document: the policy.
+        documents: the policies, none longer than a managed policy may be.
         unknown: resource types whose actions are not known: add them by hand.
     """
 
-    document: Document
+    documents: tuple[Document, ...]
     unknown: tuple[str, ...]
 
 
@@ -147,8 +153,6 @@ def service_role_policy(
     identity = sorted(action for action in actions if action.startswith("iam:") and action not in _HANDLED_APART)
     others = sorted(action for action in actions if not action.startswith("iam:"))
     statements = []
-    if others:
-        statements.append(_allow("NamesKnownOnlyOnceTheyExist", others, ["*"]))
     if identity:
         statements.append(_allow("Identity", identity, names.identity(*_ROLE_THINGS)))
     if "iam:PassRole" in actions:
@@ -156,7 +160,21 @@ def service_role_policy(
     if "iam:CreateServiceLinkedRole" in actions:
         linked = names.iam("role/aws-service-role/*")
         statements.append(_allow("ServiceLinkedRoles", ["iam:CreateServiceLinkedRole"], [linked]))
-    return RolePolicy(_document(statements), tuple(unknown))
+    parts = [_document([_allow("NamesKnownOnlyOnceTheyExist", part, ["*"])]) for part in _parts(others)]
+    documents = (*parts, *([_document(statements)] if statements else []))
+    return RolePolicy(documents, tuple(unknown))
+
+
+def _parts(actions: Sequence[str]) -> Iterator[list[str]]:
+    """Yield ``actions`` in parts, each short enough for a managed policy."""
+    part: list[str] = []
+    for action in actions:
+        if sum(len(each) + 3 for each in (*part, action)) > _PART_MAX:
+            yield part
+            part = []
+        part.append(action)
+    if part:
+        yield part
 
 
 class _Names:
@@ -217,7 +235,7 @@ def _cloudformation(operations: Iterable[str]) -> list[str]:
 
 
 def _is_one(action: str) -> bool:
-    return ":" in action and "*" not in action
+    return _ACTION.fullmatch(action) is not None
 
 
 def _allow(sid: str, actions: Iterable[str], resources: Iterable[str]) -> Document:

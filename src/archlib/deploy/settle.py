@@ -88,7 +88,7 @@ def delete(
 
     Raises:
         GuardError: it is protected.
-        RunningError: the user stopped watching.
+        RunningError: the user stopped watching, or others keep changing it.
     """
     token = run.token("delete")
     history = known_before(run, state.id)
@@ -100,12 +100,14 @@ def delete(
             if is_gone(error):
                 break
             if is_busy(error):
-                wait_for_other(run, state)
+                wait_for_other(run, run.cloudformation.stack(state.id) or state)
                 continue
             if "protect" in error.message.lower():
                 message = f"stack {state.name!r}: termination protection is on; run: archlib destroy --unprotect"
                 raise GuardError(message) from None
             raise
+    else:
+        raise RunningError(f"stack {state.name!r}: others keep changing it; try again when they are done")
     return watch(run, state.name, history, token, cancel=False), history
 
 

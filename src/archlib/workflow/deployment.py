@@ -21,7 +21,7 @@ from archlib.deploy.limiter import Limiter
 from archlib.deploy.plan import Plan
 from archlib.deploy.reporter import Reporter
 from archlib.deploy.run import Options
-from archlib.errors import ArchlibError, CheckError, DeployError, Problem
+from archlib.errors import ArchlibError, CheckError, DeployError, GuardError, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,27 @@ def places(
     for environment in environments or (None,):
         app = load(file, environment=environment, sets=sets, layout=layout)
         stacks = app.assemble()
-        for target in app.targets or (Target(),):
+        for target in _chosen(app, access):
             deployer = deployer_for(
                 target, access=access, options=options, reporter=reporter, stop=stop, limiters=limiters
             )
             found.append(Place(app, stacks, deployer))
     return tuple(found)
+
+
+def _chosen(app: App, access: Access | None) -> tuple[Target, ...]:
+    """Return the targets of ``app``, or those in the one region that is asked for.
+
+    Raises:
+        GuardError: there are none in it.
+    """
+    region = access.region if access else None
+    found = tuple(target for target in app.targets if region is None or target.region in {None, region})
+    if app.targets and not found:
+        known = ", ".join(sorted({str(target.region) for target in app.targets}))
+        message = f"region of {app.name} {app.environment} must be {known}, got {region}"
+        raise GuardError(f"{message}; correct --region, or the file's targets")
+    return found or (Target(),)
 
 
 def deployer_for(

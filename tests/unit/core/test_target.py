@@ -49,9 +49,17 @@ def test_what_can_be(given: dict[str, Any]) -> None:
         ({"notifications": (TOPIC,) * 6}, "notifications", "must be up to 5 ARNs of topics"),
         ({"notifications": (TOPIC, ALARM)}, "notifications", "must be up to 5 ARNs of topics"),
         ({"rollback_alarms": (TOPIC,)}, "rollback_alarms", "must be up to 5 ARNs of CloudWatch alarms"),
-        ({"rollback_alarms": (ALARM,), "rollback_minutes": 181}, "rollback_minutes", "must be 0 to 180, got 181"),
-        ({"rollback_alarms": (ALARM,), "rollback_minutes": -1}, "rollback_minutes", "must be 0 to 180, got -1"),
-        ({"rollback_minutes": 5}, "rollback_minutes", "must be 0 without rollback_alarms, got 5"),
+        (
+            {"rollback_alarms": (ALARM,), "rollback_minutes": 181},
+            "rollback_minutes",
+            "must be 0 to 180, and 0 without rollback_alarms, got 181",
+        ),
+        (
+            {"rollback_alarms": (ALARM,), "rollback_minutes": -1},
+            "rollback_minutes",
+            "must be 0 to 180, and 0 without rollback_alarms, got -1",
+        ),
+        ({"rollback_minutes": 5}, "rollback_minutes", "must be 0 to 180, and 0 without rollback_alarms, got 5"),
     ],
 )
 def test_what_cannot_be(given: dict[str, Any], field: str, message: str) -> None:
@@ -69,5 +77,5 @@ def test_all_problems_come_at_once() -> None:
         Target(account="x", region="y", service_role="z", rollback_minutes=5)
 
     assert [problem.field for problem in caught.value.problems] == [
-        "account", "region", "service_role", "rollback_minutes",
+        "region", "account", "service_role", "rollback_minutes",
     ]  # fmt: skip

@@ -180,7 +180,7 @@ def test_a_role_is_taken_on_and_renewed_before_it_ends() -> None:
         assert (parameters["RoleArn"], parameters["RoleSessionName"]) == (ROLE, "archlib")
         # The first one is about to end.
         each = next(number)
-        ends = datetime.now(UTC) + timedelta(minutes=1 if each == 0 else 60)
+        ends = (datetime.now(UTC) + timedelta(minutes=1 if each == 0 else 60)).timestamp()
         key = {"AccessKeyId": f"ASIAEXAMPLE{each:05}", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": ends}
         return {"Credentials": key}
 

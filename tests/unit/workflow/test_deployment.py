@@ -138,21 +138,26 @@ def test_an_unknown_environment_is_refused(file: Path) -> None:
 
 def test_what_is_given_goes_before_what_the_file_says(file: Path) -> None:
     access = Access(
-        region="ap-south-1", assume_role=ROLE, service_role=ROLE, parameters={"Size": "large"}, endpoint=ENDPOINT
+        region="eu-west-1", assume_role=ROLE, service_role=ROLE, parameters={"Size": "large"}, endpoint=ENDPOINT
     )  # fmt: skip
 
-    place, _ = places(file, environments=["prod"], access=access)
+    (place,) = places(file, environments=["prod"], access=access)
 
     assert place.deployer.target == Target(
         account="222222222222",
-        region="ap-south-1",
+        region="eu-west-1",
         profile="shop",
         assume_role=ROLE,
         service_role=ROLE,
         protected=True,
         parameters={"Size": "large", "Zone": "a"},
     )
-    assert place.deployer.aws.region == "ap-south-1"
+    assert place.deployer.aws.region == "eu-west-1"
+
+
+def test_a_region_that_no_target_has_is_refused(file: Path) -> None:
+    with pytest.raises(GuardError, match="region of shop prod must be eu-west-1, us-east-1, got ap-south-1"):
+        places(file, environments=["prod"], access=Access(region="ap-south-1", endpoint=ENDPOINT))
 
 
 def test_what_is_given_must_be_right_too() -> None:
