@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,9 +64,9 @@ def deploy(stacks: Sequence[StackArtifact], folder: Path, *, seed: int, rate: fl
     began = clock.now()
     bench.deploy(*stacks, options=Options(workers=100), limiters=limiters)
     took = clock.now() - began
-    times = [call.time for call in bench.fake.calls]
-    windows = Counter(int(time // 10) for time in times)
-    return Outcome(took, _critical_path(bench, stacks), max(windows.values()), len(times))
+    times = sorted(call.time for call in bench.fake.calls)
+    busiest = max(bisect_left(times, time + 10) - index for index, time in enumerate(times))
+    return Outcome(took, _critical_path(bench, stacks), busiest, len(times))
 
 
 def _critical_path(bench: Bench, stacks: Sequence[StackArtifact]) -> float:

@@ -19,6 +19,7 @@ import archlib.blueprints
 import archlib.checks
 
 SOURCE = Path(archlib.__file__).parent
+BLUEPRINTS = Path(__file__).parents[2] / "blueprints"
 MODULES = sorted(module.name for module in pkgutil.walk_packages(archlib.__path__, "archlib."))
 PACKAGES = (archlib.checks, archlib.blueprints)
 
@@ -81,7 +82,17 @@ HEAVY = ("boto3", "cfnlint", "pydantic", "troposphere", "yaml")
         ("import archlib.errors, archlib.units", HEAVY),
         ("import archlib.checks", ("boto3", "cfnlint", "pydantic")),
         ("import archlib.workflow", ("boto3", "cfnlint")),
+        ("import archlib.deploy, archlib.local", ("boto3", "botocore", "ministack")),
         ("from archlib.cli.commands import cli; cli.main(['--help'], standalone_mode=False)", HEAVY),
+        *(
+            (f"from archlib.cli.commands import cli; cli.main({command}, standalone_mode=False)", ("boto3", "botocore"))
+            for command in (
+                ["deploy", "--help"],
+                ["local", "endpoint", "--help"],
+                ["list"],
+                ["explain", str(BLUEPRINTS / "static-site.yaml"), "AccessLogsBucket"],
+            )
+        ),
     ],
 )
 def test_nothing_slow_is_imported_before_it_is_needed(code: str, heavy: tuple[str, ...]) -> None:

@@ -47,7 +47,7 @@ class Everyone:
 
     def __post_init__(self) -> None:
         human = LinesReporter(console(terminal=False, file=self.people))
-        self._told = [LineReporter(self.lines), JsonReporter(Stream(self.json), human, clock=SetClock())]
+        self._told: list[Any] = [LineReporter(self.lines), JsonReporter(Stream(self.json), human, clock=SetClock())]
 
     def notify(self, report: Report) -> None:
         self.texts.append(repr(report))
@@ -283,9 +283,10 @@ def refuse(bench: Bench, operation: str, code: str, status: int, message: str) -
     """Let each call of an operation by the deployer be refused."""
     real = bench.fake.call
 
-    def call(name: str, parameters: dict[str, Any], **how: Any) -> dict[str, Any]:
-        if name == operation and how.get("caller", "outsider") != "outsider":
+    def call(asked: str, parameters: dict[str, Any], **how: Any) -> dict[str, Any]:
+        if asked == operation and how.get("caller", "outsider") != "outsider":
             raise ServiceError(code, message, status=status)
-        return real(name, parameters, **how)
+        return real(asked, parameters, **how)
 
-    bench.fake.call = call  # type: ignore[method-assign]
+    fake: Any = bench.fake
+    fake.call = call

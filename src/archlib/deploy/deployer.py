@@ -417,9 +417,12 @@ class Deployer:
             raise InterruptError(f"stack {stack.name!r}: stopped before anything was changed")
         plan = StackPlan(stack.name, region, "none", stack_id=state.id, changed=state.changed, content=job.content)
         if found.status == "FAILED":
+            # Once it is deleted, nobody can be asked any more.
+            empty = run.cloudformation.empty(found)
+            failure = None if empty else operation.why_failed(run, stack.name, found, stack.origins)
             discard(run, found.id)
-            if not run.cloudformation.empty(found):
-                raise operation.failed(operation.why_failed(run, stack.name, found, stack.origins), run)
+            if failure is not None:
+                raise operation.failed(failure, run)
             return plan
         before = run.cloudformation.template(state.id)
         changes = with_values(found.changes, before, stack)

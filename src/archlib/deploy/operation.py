@@ -124,6 +124,10 @@ def deploy(run: Run, job: Job, *, approval: Approval | None = None) -> StackResu
         if run.stop.requested:
             raise InterruptError(f"stack {job.name!r}: stopped before anything was changed")
         state = run.cloudformation.stack(job.name)
+        entry = run.journal.get(job.name)
+        if entry is not None and not is_alive(entry.pid):
+            _tidy(run, job.name, entry, state)
+            state = run.cloudformation.stack(job.name)
         attached = _attach(run, job, state)
         if attached is not None:
             return replace(attached, seconds=run.clock.now() - began)
@@ -181,10 +185,9 @@ def is_unchanged(run: Run, job: Job, state: StackState) -> bool:
     definitions: Mapping[str, Mapping[str, object]] = template.get("Parameters", {})
     if any(str(definition.get("Type", "")).startswith("AWS::SSM") for definition in definitions.values()):
         return False
-    wanted = {
-        name: job.parameters.get(name) if job.parameters.get(name) is not None else definition.get("Default")
-        for name, definition in definitions.items()
-    }
+    kept = {name: state.parameters.get(name) for name, value in job.parameters.items() if value is None}
+    defaults = {name: str(definition.get("Default")) for name, definition in definitions.items()}
+    wanted = {**defaults, **job.parameters, **kept}
     return (
         job.secrets.isdisjoint(name for name, value in job.parameters.items() if value is not None)
         and all(name in job.secrets or value == state.parameters.get(name) for name, value in wanted.items())
@@ -208,9 +211,6 @@ def _protect(run: Run, state: StackState) -> None:
 
 def _attach(run: Run, job: Job, state: StackState | None) -> StackResult | None:
     """Follow an operation that brings just what ``job`` says: of a run that died, or of one somewhere else."""
-    entry = run.journal.get(job.name)
-    if entry is not None:
-        _tidy(run, job.name, entry, state)
     if state is None or not state.busy or state.status.startswith("DELETE"):
         return None
     events = run.cloudformation.events(state.id, pages=1)
@@ -228,8 +228,6 @@ def _attach(run: Run, job: Job, state: StackState | None) -> StackResult | None:
 
 def _tidy(run: Run, stack: str, entry: Entry, state: StackState | None) -> None:
     """Remove what a run that died on this machine left."""
-    if is_alive(entry.pid):
-        return
     if entry.phase != "delete" and state is not None and entry.change_set:
         others = changesets.discard_old(run, state.id, mine=entry.change_set)
         if entry.shell and not others and state.status == "REVIEW_IN_PROGRESS":

@@ -536,4 +536,5 @@ def refuse(bench: Bench, operation: str, code: str, message: str) -> None:
             raise ServiceError(code, message)
         return real(name, parameters, **how)
 
-    bench.fake.call = call  # type: ignore[method-assign]
+    fake: Any = bench.fake
+    fake.call = call

@@ -35,7 +35,9 @@ def behind(graph: Graph, bad: set[str]) -> set[str]:
 @given(graph=graphs(), data=st.data())
 def test_each_node_is_done_once_after_those_it_needs_and_skips_go_through(graph: Graph, data: st.DataObject) -> None:
     bad = data.draw(st.sets(st.sampled_from(sorted(graph)))) if graph else set()
-    lock, started, ended = threading.Lock(), [], []
+    lock = threading.Lock()
+    started: list[str] = []
+    ended: list[str] = []
 
     def work(node: str) -> str:
         with lock:
