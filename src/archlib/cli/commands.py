@@ -30,6 +30,7 @@ COMMANDS = {
     "rename": "Rename logical ids, or move resources to another stack.",
     "stackset": "Carry one stack into many accounts and regions.",
     "policy": "Print the IAM policy that deploying needs.",
+    "build": "Run a buildspec on this machine.",
     "list": "Show the blueprints and the components.",
     "explain": "Show one resource: template, origin, reasons.",
     "schema": "Write the JSON Schema of blueprint files for editors.",

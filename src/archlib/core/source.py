@@ -67,7 +67,12 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
     Raises:
         SourceError: the file cannot be read, is not YAML, repeats a key, or grows beyond reason through aliases.
     """
-    return _Reader(str(path.resolve())).read(read_text(path))
+    return read_yaml_text(read_text(path), str(path.resolve()))
+
+
+def read_yaml_text(text: str, file: str) -> tuple[Any, Lines]:
+    """Return the content of ``text`` as :func:`read_yaml` does; ``file`` is what messages call it."""
+    return _Reader(file).read(text)
 
 
 def parse_yaml(text: str) -> Any:

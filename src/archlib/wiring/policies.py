@@ -29,8 +29,11 @@ def service_principal(service: str) -> dict[str, str]:
     return {"Service": service if service.endswith(".com") else f"{service}.amazonaws.com"}
 
 
-def trust_service(service: str) -> dict[str, Any]:
-    """Return the trust policy that lets ``service`` assume a role, on behalf of this account only."""
+def trust_service(service: str, source: Value | None = None) -> dict[str, Any]:
+    """Return the trust policy that lets ``service`` assume a role, for this account and the ARN ``source`` only."""
+    condition: dict[str, Any] = _OTHER_CONDITIONS.get(service, _OF_THIS_ACCOUNT)
+    if source is not None:
+        condition = {**condition, "ArnEquals": {"aws:SourceArn": source}}
     return {
         "Version": VERSION,
         "Statement": [
@@ -38,7 +41,7 @@ def trust_service(service: str) -> dict[str, Any]:
                 "Effect": "Allow",
                 "Principal": service_principal(service),
                 "Action": "sts:AssumeRole",
-                "Condition": _OTHER_CONDITIONS.get(service, _OF_THIS_ACCOUNT),
+                "Condition": condition,
             }
         ],
     }

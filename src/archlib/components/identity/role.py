@@ -25,6 +25,7 @@ class Role(Component):
         name: kebab-case.
         service: the service that assumes the role, such as ``lambda``.
         description: one sentence for the console.
+        source: ARN of the one resource the service assumes it for; by default any of this account.
 
     Attributes:
         resource: the ``AWS::IAM::Role``.
@@ -32,11 +33,13 @@ class Role(Component):
 
     kind = "Role"
 
-    def __init__(self, stack: Stack, name: str, *, service: str, description: str = "") -> None:
+    def __init__(
+        self, stack: Stack, name: str, *, service: str, description: str = "", source: Value | None = None
+    ) -> None:
         super().__init__(stack, name)
         self.resource = iam.Role(
             self.id(),
-            AssumeRolePolicyDocument=trust_service(service),
+            AssumeRolePolicyDocument=trust_service(service, source),
             Description=description or f"Role of {name}",
         )
         self.add(self.resource)

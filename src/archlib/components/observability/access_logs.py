@@ -141,7 +141,7 @@ def bucket_policy(bucket: Component, arn: Value) -> ResourcePolicy:
     """Add the policy of ``bucket``, which refuses callers without TLS, and return it for more statements."""
     # AWS Control Tower's control S3.PR.8 knows the ARN of the objects only as this function.
     policy = ResourcePolicy("s3:*", [arn, Join("", [arn, "/*"])])
-    resource = s3.BucketPolicy(bucket.id("BucketPolicy"), Bucket=bucket.ref(), PolicyDocument=policy.document)
+    resource = s3.BucketPolicy(f"{bucket.id()}Policy", Bucket=bucket.ref(), PolicyDocument=policy.document)
     suppress(resource, "guard-secure-transport-boolean")
     bucket.add(resource)
     return policy

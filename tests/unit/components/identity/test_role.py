@@ -34,6 +34,16 @@ def test_one_service_may_assume_it_for_this_account(stack: Stack, rendered: Rend
     assert found["ReaderRole"]["Properties"]["Description"] == "Role of reader"
 
 
+def test_one_service_may_assume_it_for_one_resource_only(stack: Stack, rendered: Rendered) -> None:
+    Role(stack, "reader", service="codebuild", source=BUCKET)
+
+    (statement,) = rendered()["ReaderRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+        "ArnEquals": {"aws:SourceArn": BUCKET},
+    }
+
+
 def test_without_rights_there_is_no_policy(stack: Stack, rendered: Rendered) -> None:
     Role(stack, "reader", service="lambda")
 

@@ -1,0 +1,1 @@
+"""Deliveries: what CodeBuild runs (``buildspec``), and running it on this machine (``build``)."""
