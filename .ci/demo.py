@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from time import perf_counter
@@ -14,17 +15,20 @@ from rich.table import Table
 from archlib import App, load
 from archlib.checks.report import report
 from archlib.cli.reporters import choose
+from archlib.cli.show import show_deployment
 from archlib.core.target import Target
 from archlib.deploy import Deployer
 from archlib.deploy.aws import Aws
 from archlib.deploy.destroy import destroy
 from archlib.deploy.drift import detect
+from archlib.deploy.plan import Plan
 from archlib.local import LocalEngine
 from archlib.workflow import synthesize, write
 from archlib.workflow.deployment import Place, deploy
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "blueprints" / "serverless.yaml"
+MOST = 40  # lines of a plan
 PASSWORD = "Demo-password-1"  # noqa: S105  (of a customer that exists on this machine only)
 
 
@@ -36,11 +40,13 @@ def main(*, lifecycle: bool) -> None:
     engine = LocalEngine(ROOT / "out" / "demo" / "engine")
     engine.reset()
     try:
-        with choose(quiet=not lifecycle) as outlet:
+        with choose(quiet=True) as outlet:
             aws = Aws(region="eu-west-1", endpoint=engine.start())
             place = Place(app, app.assemble(), Deployer(target=Target(), aws=aws, reporter=outlet))
             started = perf_counter()
-            _, done = deploy(place, lint=False)
+            if lifecycle:
+                console.rule("plan and create", align="left")
+            _, done = deploy(place, agree=partial(shown, console) if lifecycle else None, lint=False)
             stacks = len(done.results) if done else 0
             console.print(f"deployed {stacks} stacks to {aws.endpoint} in {perf_counter() - started:.1f} s")
             console.print("POST /orders ->", *call(aws, app), markup=False)
@@ -51,6 +57,15 @@ def main(*, lifecycle: bool) -> None:
                 console.print(f"      .venv/bin/archlib deploy {FILE.relative_to(ROOT)} --local")
     finally:
         engine.reset()
+
+
+def shown(console: Console, plan: Plan) -> bool:
+    """Show ``plan``, of a long one the beginning, and agree to it."""
+    *rows, summary = plan.to_text().split("\n")
+    if len(rows) > MOST:
+        rows = [*rows[:MOST], f"      ... {len(rows) - MOST} more lines"]
+    console.print(*rows, summary, sep="\n", markup=False, highlight=False)
+    return True
 
 
 def build(console: Console, app: App) -> None:
@@ -120,18 +135,17 @@ def change(console: Console, place: Place) -> None:
     console.rule("a function gets more memory: plan and update", align="left")
     app = load(FILE, sets=["functions.orders.memory_mib=512"])
     changed = Place(app, app.assemble(), deployer)
-    plan = deployer.plan(changed.stacks)
-    console.print(plan.to_text(), markup=False, highlight=False)
-    deployer.execute(plan)
+    _, updated = deploy(changed, agree=partial(shown, console), lint=False)
+    if updated:
+        show_deployment(updated, console)
     console.rule("somebody changes it by hand: drift", align="left")
     functions = deployer.aws.client("lambda")
     name = next(each["FunctionName"] for each in functions.list_functions()["Functions"] if each["MemorySize"] == 512)  # noqa: PLR2004
     functions.update_function_configuration(FunctionName=name, MemorySize=1024)
     console.print(detect(deployer, changed.stacks).to_text(), markup=False, highlight=False)
-    console.rule("destroy", align="left")
+    console.rule("destroy, and what stays", align="left")
     done = destroy(deployer, changed.stacks, empty_buckets=True)
-    for stack, result in done.results.items():
-        console.print(f"{stack}: {result.action}", markup=False)
+    show_deployment(done, console)
 
 
 if __name__ == "__main__":

@@ -613,6 +613,14 @@ def test_list_shows_blueprints_and_components_with_names_to_copy(archlib: Archli
         assert row["module"] in text
 
 
+def test_list_has_whole_names_in_a_pipe(archlib: Archlib, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = archlib("list").out.splitlines()
+    (queue,) = (line for line in lines if line.startswith("Queue "))
+    assert queue.startswith("Queue : archlib.components.messaging.queue : ")
+    assert all(" : " in line for line in lines if line)
+
+
 def test_the_schema_accepts_the_shipped_blueprints(archlib: Archlib) -> None:
     schema = archlib("schema").json
 

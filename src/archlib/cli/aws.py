@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from archlib.cli.options import DEFAULT_FILE
-from archlib.errors import ArchlibError, UsageError
+from archlib.errors import ArchlibError, CredentialsError, EngineError, InterruptError, UsageError
 
 if TYPE_CHECKING:
     from archlib.cli.reporters import Outlet
@@ -45,6 +46,9 @@ _ACCESS = (
     click.option("--local", is_flag=True, help="The engine on this machine instead of AWS."),
     click.option("--endpoint", hidden=True, envvar="ARCHLIB_ENDPOINT", help="URL that answers instead of AWS."),
 )  # fmt: skip
+_DONE = {
+    "Deploy": "deployed", "Destroy": "destroyed", "Delete": "deleted", "Import": "imported", "Rename": "renamed",
+}  # fmt: skip
 _TELLING = (
     click.option("--json", "as_json", is_flag=True, help="Print JSON Lines; people read standard error."),
     click.option("--quiet", "-q", is_flag=True, help="Show only what needs a look."),
@@ -59,6 +63,7 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
         keys = ("region", "profile", "assume_role", "service_role", "parameters", "local", "endpoint")
         telling = ("as_json", "quiet", "no_color")
         asked = Asked(*(given.pop(key) for key in (*keys, *telling)))
+        asked.check_installed()
         return command(asked=asked, **given)
 
     collected.__doc__ = command.__doc__
@@ -82,6 +87,27 @@ class Asked:
     quiet: bool
     no_color: bool
 
+    def check_installed(self) -> None:
+        """Refuse to begin without the extra that the command needs.
+
+        Raises:
+            CredentialsError: boto3 is missing.
+            EngineError: the local engine is.
+        """
+        if self.local and (find_spec("ministack") is None or find_spec("boto3") is None):
+            raise EngineError('the local engine is not installed; install it with: pip install "archlib[local]"')
+        if find_spec("boto3") is None:
+            raise CredentialsError('boto3 is not installed; install it with: pip install "archlib[deploy]"')
+
+    def refuse_local(self, command: str) -> None:
+        """Refuse ``--local``.
+
+        Raises:
+            UsageError: it was given.
+        """
+        if self.local:
+            raise UsageError(f"{command}: the local engine has no such call; leave --local out")
+
     @property
     def access(self) -> Access:
         """Return how to reach AWS.
@@ -95,7 +121,8 @@ class Asked:
         for text in self.parameters:
             name, separator, value = text.partition("=")
             if not separator or not name:
-                raise UsageError(f"--parameter must be Name=value, got {text!r}")
+                # What was given may be a secret.
+                raise UsageError(f"--parameter must be Name=value, got {'no name' if separator else 'no ='}")
             values[name] = value
         return Access(
             region=self.region,
@@ -122,6 +149,36 @@ class Session:
     stop: Stop
     access: Access
 
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """Let Ctrl-C end at once what does not reach AWS.
+
+        Raises:
+            InterruptError: it did.
+        """
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            self.check_stop()
+            yield
+        except KeyboardInterrupt:
+            raise interrupted() from None
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def check_stop(self) -> None:
+        """End if the user asked for it.
+
+        Raises:
+            InterruptError: they did.
+        """
+        if self.stop.requested:
+            raise interrupted()
+
+
+def interrupted() -> InterruptError:
+    """Return what ends a command that has changed nothing yet."""
+    return InterruptError("you stopped; nothing was changed")
+
 
 @contextmanager
 def session(asked: Asked, command: str) -> Iterator[Session]:
@@ -130,7 +187,7 @@ def session(asked: Asked, command: str) -> Iterator[Session]:
     from archlib.deploy.clock import Stop
 
     stop = Stop()
-    with choose(as_json=asked.as_json, quiet=asked.quiet, no_color=asked.no_color) as outlet, _signals(stop):
+    with choose(as_json=asked.as_json, quiet=asked.quiet, no_color=asked.no_color, stop=stop) as outlet, _signals(stop):
         try:
             yield Session(outlet, stop, asked.access)
         except ArchlibError as error:
@@ -209,15 +266,46 @@ def agree(outlet: Outlet, *, app: str, yes: bool, named: str | None, protected: 
 
     Raises:
         UsageError: nobody can answer.
+        InterruptError: the user stopped instead of answering.
+        Exit: the user does not agree.
     """
-    if named is not None and named != app:
-        raise UsageError(f"--confirm must be the name of the app, {app!r}, got {named!r}")
+    check_named(named, app)
     if local or named == app or (yes and not protected):
         return True
     if not outlet.can_ask:
         advice = f"--confirm {app}" if protected else "--yes"
         raise UsageError(f"nobody can answer here whether to go on; add {advice}")
-    return outlet.confirm_name(what, app) if protected else outlet.confirm(what)
+    if not (outlet.confirm_name(what, app) if protected else outlet.confirm(what)):
+        outlet.errors.print(f"not {_DONE[what.rstrip('?').split()[0]]}")
+        raise click.exceptions.Exit(1)
+    return True
+
+
+def check_named(named: str | None, app: str) -> None:
+    """Refuse another name than that of the app.
+
+    Args:
+        named: ``--confirm``, if it was given.
+        app: name of the app.
+
+    Raises:
+        UsageError: it is another one.
+    """
+    if named is not None and named != app:
+        raise UsageError(f"--confirm must be the name of the app, {app!r}, got {named!r}")
+
+
+def check_writable(file: Path) -> None:
+    """Refuse a file that cannot be written, before there is something to write.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    known = file.exists()
+    with _writing(file), file.open("a", encoding="utf-8"):
+        pass
+    if not known:
+        file.unlink()
 
 
 def write_text(file: Path, text: str) -> None:
@@ -226,9 +314,15 @@ def write_text(file: Path, text: str) -> None:
     Raises:
         UsageError: it cannot be written.
     """
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    with _writing(file):
         file.touch(mode=0o600)
         file.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[None]:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
         raise UsageError(f"file {str(file)!r}: cannot be written: {error.strerror}; choose another one") from None

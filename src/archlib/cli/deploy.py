@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from archlib.cli.aws import Asked, Session, agree, aws_options, environments_option, session
+from archlib.cli.aws import Asked, Session, agree, aws_options, check_named, environments_option, session
 from archlib.cli.options import DEFAULT_FILE, layout_option, sets_option
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def command(
     """  # fmt: skip
     from archlib.deploy.run import Options
     from archlib.errors import UsageError
-    from archlib.workflow.deployment import deploy, places
+    from archlib.workflow.deployment import check_stacks, deploy, places
 
     options = Options(
         workers=workers,
@@ -100,13 +100,19 @@ def command(
                 raise UsageError("--plan has all that is deployed in it; leave FILE, --env, --set and --layout out")
             _carry_out(here, saved, options, yes=yes, named=named)
             return
-        found = places(
-            file or Path(DEFAULT_FILE), environments=environments, sets=sets, layout=layout, access=here.access,
-            options=options, reporter=here.outlet, stop=here.stop,
-        )  # fmt: skip
+        with here.building():
+            found = places(
+                file or Path(DEFAULT_FILE), environments=environments, sets=sets, layout=layout, access=here.access,
+                options=options, reporter=here.outlet, stop=here.stop,
+            )  # fmt: skip
         for place in found:
+            check_named(named, place.app.name)
+        for place in found:
+            with here.building():
+                if not no_lint:
+                    check_stacks(place)
             ask = partial(_shown, here, place.deployer, yes=yes, named=named)
-            _, done = deploy(place, agree=ask, lint=not no_lint)
+            _, done = deploy(place, agree=ask, binding=not yes and not asked.local, lint=False)
             if done is not None:
                 here.outlet.deployment(done)
 
@@ -115,11 +121,13 @@ def _shown(here: Session, deployer: Deployer, plan: Plan, *, yes: bool, named: s
     """Show ``plan``, and return whether to carry it out."""
     from archlib.cli.board import Heading
 
+    here.check_stop()
     here.outlet.plan(plan)
     protected = deployer.target.protected
     agreed = agree(
         here.outlet, app=plan.app, yes=yes, named=named, protected=protected,
-        local=bool(deployer.aws.endpoint), what=f"Deploy {plan.app} {plan.environment}?",
+        local=bool(deployer.aws.endpoint),
+        what=f"Deploy {plan.app} {plan.environment} to {plan.account} {plan.region}?",
     )  # fmt: skip
     if agreed and protected:
         deployer.options = replace(deployer.options, confirmed=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from archlib.cli.aws import Asked, Session, agree, aws_options, environments_option, session
+from archlib.cli.aws import Asked, Session, agree, aws_options, check_named, environments_option, session
 from archlib.cli.options import DEFAULT_FILE, layout_option, sets_option
 
 if TYPE_CHECKING:
@@ -57,8 +57,9 @@ def command(
 ) -> None:
     """Delete stacks, each after those that need it.
 
-    What the templates keep (removal: Retain) stays and is listed. Exit codes: 0 done or nothing there, 2 wrong usage,
-    12 protected, 21 something cannot be deleted, 75 still running.
+    What the templates keep (removal: Retain) stays and is listed. Exit codes: 0 done, or nothing of FILE is there,
+    2 wrong usage, 12 protected, in use, or a bucket is not empty, 14 somebody else made a stack anew, 21 something
+    cannot be deleted, 75 still running.
 
     \b
     Example:
@@ -78,13 +79,16 @@ def command(
                 raise UsageError("name FILE, or --app with one --env, or --stack")
             work.append(_found(here, app=app, names=names, environments=environments, options=options))
         else:
-            found = places(
-                file or Path(DEFAULT_FILE), environments=environments, sets=sets, layout=layout, access=here.access,
-                options=options, reporter=here.outlet, stop=here.stop,
-            )  # fmt: skip
+            with here.building():
+                found = places(
+                    file or Path(DEFAULT_FILE), environments=environments, sets=sets, layout=layout, access=here.access,
+                    options=options, reporter=here.outlet, stop=here.stop,
+                )  # fmt: skip
             # The last environment that was made goes first.
             work += [(place.deployer, place.stacks, place.app.name, place.environment) for place in reversed(found)]
         how: dict[str, Any] = {"empty_buckets": empty_buckets, "retain": retain}
+        for _, _, name, _ in work:
+            check_named(named, name)
         for deployer, stacks, name, environment in work:
             plan = destroy_plan(deployer, stacks, **how)
             here.outlet.plan(plan)
@@ -99,8 +103,9 @@ def _found(
     here: Session, *, app: str | None, names: tuple[str, ...], environments: tuple[str, ...], options: Options
 ) -> tuple[Deployer, Sequence[Named], str, str]:
     """Return the stacks that are named, or found by their tags."""
+    from archlib.core.assembly import nearest
     from archlib.deploy.existing import StackName, find
-    from archlib.errors import UsageError
+    from archlib.errors import Problem, UsageError
     from archlib.workflow.deployment import deployer_for
 
     if app and (names or len(environments) != 1):
@@ -110,9 +115,19 @@ def _found(
         (environment,) = environments
         stacks = find(deployer, app, environment)
         if not stacks:
+            tags = [state.tags for state in deployer.run().cloudformation.stacks()]
+            known = {f"--app {each['app']} --env {each.get('environment', '')}" for each in tags if "app" in each}
+            close = nearest(f"--app {app} --env {environment}", sorted(known))
             message = f"no stack in {deployer.aws.region} has the tags app={app} and environment={environment}"
-            raise UsageError(f"{message}; correct them, or give another --region")
+            raise UsageError(f"{message}{close}; correct them, or give another --region")
         return deployer, stacks, app, environment
+    cloudformation = deployer.run().cloudformation
+    if missing := [name for name in names if cloudformation.stack(name) is None]:
+        there = [state.name for state in cloudformation.stacks()]
+        where, advice = deployer.aws.region, "correct the name, or give its --region"
+        raise UsageError(
+            Problem(f"stack {name!r}: does not exist in {where}{nearest(name, there)}; {advice}") for name in missing
+        )
     return deployer, [StackName(name) for name in names], names[0], ""
 
 
@@ -121,7 +136,7 @@ def _agreed(here: Session, deployer: Deployer, *, app: str, environment: str, ye
     protected = deployer.target.protected or named is not None
     agreed = agree(
         here.outlet, app=app, yes=yes, named=named, protected=protected, local=bool(deployer.aws.endpoint),
-        what=f"Destroy {app} {environment}".rstrip() + "?",
+        what=f"Destroy {app} {environment}".rstrip() + f" in {deployer.identity.account} {deployer.aws.region}?",
     )  # fmt: skip
     if agreed and protected:
         deployer.options = replace(deployer.options, confirmed=True)

@@ -9,6 +9,7 @@ import click
 
 from archlib.cli.aws import Asked, aws_options, environments_option, session
 from archlib.cli.options import DEFAULT_FILE, layout_option, sets_option
+from archlib.cli.records import record
 
 _DRIFT = 11
 
@@ -60,7 +61,10 @@ def command(
                 )
             ]  # fmt: skip
         for drift in found:
-            click.echo(drift.to_json() if asked.as_json else drift.to_markdown() if markdown else drift.to_text())
+            if asked.as_json:
+                click.echo(record("drift", **drift.to_data()))
+            else:
+                click.echo(drift.to_markdown() if markdown else drift.to_text())
         if any(drift.drifted for drift in found):
             raise click.exceptions.Exit(_DRIFT)
         if not all(drift.certain for drift in found):

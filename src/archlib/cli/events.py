@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-
 import click
 
 from archlib.cli.aws import Asked, aws_options, one_stack, stack_argument
+from archlib.cli.records import record
 
 
 @click.command("events")
@@ -23,12 +21,13 @@ def command(*, stack: str, limit: int, failed: bool, asked: Asked) -> None:
       archlib events shop-prod-app --failed
     """
     with one_stack(asked, "events") as (here, run):
+        from archlib.cli.jsonlines import event_data
         from archlib.cli.text import clean
         from archlib.deploy.inspect import events
         from archlib.deploy.reporter import Progress, line
 
         for event in events(run, stack, limit=limit, failed_only=failed):
             if asked.as_json:
-                click.echo(json.dumps({"schema_version": 1, "type": "event", **asdict(event)}))
+                click.echo(record("event", **event_data(event)))
             else:
                 here.outlet.console.print(clean(line(Progress(event.stack, event))), soft_wrap=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from archlib.cli.aws import Asked, aws_options, environments_option, one_stack, stack_argument
+from archlib.cli.records import record
 
 
 @click.command("explain-failure")
@@ -25,16 +24,17 @@ def command(*, stack: str, file: Path | None, environments: tuple[str, ...], ask
     """
     with one_stack(asked, "explain-failure") as (here, run):
         from archlib.blueprints.load import load
+        from archlib.cli.jsonlines import failure_data
         from archlib.deploy.inspect import explain_failure
         from archlib.errors import DeployError
 
         stacks = load(file, environment=environments[0] if environments else None).assemble() if file else ()
         origins = next((each.origins for each in stacks if each.name == stack), {})
         failure = explain_failure(run, stack, origins=origins)
-        if failure is None:
+        if asked.as_json:
+            click.echo(record("failure", stack=stack, failure=failure_data(failure)))
+        elif failure is None:
             click.echo(f"{stack}: nothing failed, as far as AWS remembers")
-        elif asked.as_json:
-            click.echo(json.dumps({"schema_version": 1, "type": "failure", **asdict(failure)}))
         else:
             error = DeployError(failure.reason)
             error.failure = failure

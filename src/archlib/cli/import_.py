@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import click
 
-from archlib.cli.aws import Asked, agree, aws_options, session
+from archlib.cli.aws import Asked, agree, aws_options, check_named, session
 from archlib.cli.one import of_file, split
 from archlib.cli.options import file_argument, source_options
 
@@ -51,12 +51,13 @@ def command(
     with session(asked, "import") as here:
         source = {"environment": environment, "sets": sets, "layout": layout}
         deployer, stack = of_file(here, file, name, confirmed=named is not None, **source)
+        check_named(named, stack.tags.get("app", "") or name)
         plan = plan_import(deployer, stack, _identifiers(resources))
         try:
             here.outlet.plan(plan)
             if not only_plan and agree(
                 here.outlet, app=plan.app or name, yes=yes, named=named, protected=deployer.target.protected,
-                local=bool(deployer.aws.endpoint), what=f"Import into {name}?",
+                local=bool(deployer.aws.endpoint), what=f"Import into {name} in {plan.account} {plan.region}?",
             ):  # fmt: skip
                 execute_import(deployer, plan)
         finally:

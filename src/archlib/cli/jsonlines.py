@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from archlib.cli.board import Heading
+from archlib.cli.records import iso, record
 from archlib.cli.reporters import Outlet
 from archlib.cli.text import Stream
 from archlib.core.origin import Origin
 from archlib.deploy.clock import Clock, SystemClock
 from archlib.deploy.deployer import Deployment
-from archlib.deploy.models import Failure
+from archlib.deploy.models import Failure, StackEvent, StackResult
 from archlib.deploy.plan import Plan
 from archlib.deploy.reporter import Ended, Note, Progress, Report, Waiting
 from archlib.errors import ArchlibError
-
-SCHEMA_VERSION = 1
-"""Grows when a field changes its meaning or goes; new fields and types may come at any time."""
 
 
 class JsonReporter(Outlet):
@@ -76,23 +72,20 @@ class JsonReporter(Outlet):
             kind: its ``type``.
             fields: what it tells, as plain data.
         """
-        time = datetime.fromtimestamp(self._clock.now(), UTC).isoformat(timespec="milliseconds")
-        record = {"schema_version": SCHEMA_VERSION, "type": kind, "time": time.replace("+00:00", "Z"), **fields}
         with self._lock:
-            # ASCII alone: whatever AWS says reaches any terminal as text.
-            self._stream.write(f"{json.dumps(record)}\n")
+            self._stream.write(f"{record(kind, time=iso(self._clock.now()), **fields)}\n")
             self._stream.flush()
 
 
 def _report(report: Report) -> dict[str, Any]:
     match report:
         case Progress(stack, event, usually):
-            return {"stack": stack, "event": asdict(event), "usually": usually}
+            return {"stack": stack, "event": event_data(event), "usually": usually}
         case Ended(stack, result, failure, text):
             return {
                 "stack": stack,
-                "result": None if result is None else asdict(result),
-                "failure": _failure(failure),
+                "result": None if result is None else _result(result),
+                "failure": failure_data(failure),
                 "text": text,
             }
         case Note(stack, text, level):
@@ -105,7 +98,7 @@ def _report(report: Report) -> dict[str, Any]:
 
 def _deployment(deployment: Deployment) -> dict[str, Any]:
     return {
-        "results": {name: asdict(result) for name, result in deployment.results.items()},
+        "results": {name: _result(result) for name, result in deployment.results.items()},
         "errors": {name: _error(error) for name, error in deployment.errors.items()},
         "skipped": list(deployment.skipped),
         "seconds": deployment.seconds,
@@ -119,16 +112,31 @@ def _error(error: ArchlibError) -> dict[str, Any]:
         "problems": [
             {"message": problem.message, "field": problem.field, **_place(problem.origin)} for problem in error.problems
         ],
-        "failure": _failure(getattr(error, "failure", None)),
+        "failure": failure_data(getattr(error, "failure", None)),
     }
 
 
-def _failure(failure: Failure | None) -> dict[str, Any] | None:
+def _result(result: StackResult) -> dict[str, Any]:
+    data = asdict(result)
+    del data["secret"], data["cleaning"]
+    return {**data, "outputs": result.shown}
+
+
+def event_data(event: StackEvent) -> dict[str, Any]:
+    """Return ``event`` as plain data; a line has a ``type`` and ``time`` of its own."""
+    data = asdict(event)
+    data["resource_type"] = data.pop("type")
+    return {**data, "time": iso(event.time)}
+
+
+def failure_data(failure: Failure | None) -> dict[str, Any] | None:
+    """Return ``failure`` as plain data."""
     if failure is None:
         return None
     data = asdict(failure)
     del data["origin"]
-    return {**data, **_place(failure.origin)}
+    data["resource_type"] = data.pop("type")
+    return {**data, "time": iso(failure.time) if failure.time else None, **_place(failure.origin)}
 
 
 def _place(origin: Origin | None) -> dict[str, Any]:

@@ -171,18 +171,25 @@ class LinesReporter(Outlet):
     """Writes one line for each change of state.
 
     Args:
-        console: for people.
+        console: for plans and results.
+        errors: for the lines, and for errors; None: the same.
         marks: of the CI system; None: none.
         prompt: asks; None: nobody can answer.
         quiet: only warnings and failures.
     """
 
     def __init__(
-        self, console: Console, *, marks: Marks | None = None, prompt: Prompt | None = None, quiet: bool = False
+        self,
+        console: Console,
+        *,
+        errors: Console | None = None,
+        marks: Marks | None = None,
+        prompt: Prompt | None = None,
+        quiet: bool = False,
     ) -> None:
-        super().__init__(console, prompt=prompt, quiet=quiet)
+        super().__init__(console, errors=errors, prompt=prompt, quiet=quiet)
         self._marks = marks or PlainMarks()
-        self._title = "archlib"
+        self._title = ""
         self._open = False
         self._last: dict[tuple[str, str], str] = {}
         self._marked: set[str] = set()
@@ -208,7 +215,7 @@ class LinesReporter(Outlet):
                     self._last[key] = event.status
             if self.quiet:
                 return
-            if isinstance(report, Began) and not self._open:
+            if isinstance(report, Began) and self._title and not self._open:
                 self._open = True
                 self._raw(self._marks.begin(self._title))
             self._write(self._marks.plain(clean(line(report))))
@@ -258,8 +265,8 @@ class LinesReporter(Outlet):
 
     def _raw(self, text: str) -> None:
         if text:
-            self.console.file.write(text)
-            self.console.file.flush()
+            self.errors.file.write(text)
+            self.errors.file.flush()
 
 
 def _data(text: str) -> str:

@@ -8,6 +8,8 @@ import click
 
 from archlib.cli.options import json_option
 
+_SENTENCE = 40  # columns that one needs beside the names
+
 
 @click.command("list")
 @json_option
@@ -32,14 +34,23 @@ def command(*, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    console = Console()
+    console = Console(markup=False, highlight=False)
+    # Names are there to be copied: the sentence between them is what gives way on a narrow screen.
+    titles = ("Component", "Import from")
+    widths = [max(len(row[key]) for row in components) for key in ("name", "module")]
+    if not console.is_terminal or console.width < sum(widths) + _SENTENCE:
+        for row in blueprints:
+            console.print(f"{row['name']} : {row['purpose']}", soft_wrap=True)
+        console.print()
+        for row in components:
+            console.print(f"{row['name']} : {row['module']} : {row['purpose']}", soft_wrap=True)
+        return
     table = Table("Blueprint", "What it is", box=None, header_style="bold")
     for row in blueprints:
         table.add_row(row["name"], row["purpose"])
     console.print(table)
     console.print()
-    # Names are there to be copied: the sentence between them is what gives way on a narrow screen.
-    name, module = (Column(title, no_wrap=True) for title in ("Component", "Import from"))
+    name, module = (Column(title, no_wrap=True) for title in titles)
     table = Table(name, "What it is", module, box=None, header_style="bold")
     for row in components:
         table.add_row(row["name"], row["purpose"], row["module"])

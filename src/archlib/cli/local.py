@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from archlib.cli.options import counted, json_option
+from archlib.cli.records import iso, record
 
 
 @click.group("local")
@@ -49,9 +48,9 @@ def status(*, as_json: bool) -> None:
     found = engine.status()
     recorded = engine.recorded() if found.running else []
     if as_json:
-        since = found.since.isoformat() if found.since else None
+        since = iso(found.since.timestamp()) if found.since else None
         facts = {"running": found.running, "pid": found.pid, "endpoint": found.endpoint, "stacks": found.stacks}
-        click.echo(json.dumps({**facts, "since": since, "folder": str(engine.folder), "recorded": recorded}, indent=2))
+        click.echo(record("local", **facts, since=since, folder=str(engine.folder), recorded=recorded))
         return
     if not found.running:
         click.echo("not running; start it: archlib local start")
@@ -69,8 +68,9 @@ def reset(*, yes: bool) -> None:
     from archlib.local import LocalEngine
 
     engine = LocalEngine()
-    if not yes:
-        click.confirm(f"Delete everything in {engine.folder}?", abort=True)
+    if not yes and not click.confirm(f"Delete everything in {engine.folder}?"):
+        click.echo("not deleted", err=True)
+        raise click.exceptions.Exit(1)
     engine.reset()
     click.echo("deleted")
 

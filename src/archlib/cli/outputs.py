@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ import click
 
 from archlib.cli.aws import Asked, aws_options, environments_option, existing, names_option, session
 from archlib.cli.options import layout_option, sets_option
+from archlib.cli.records import record
 
 
 @click.command("outputs")
@@ -53,7 +55,10 @@ def command(
                 row for row in outputs(deployer, stacks).rows if row.stack not in told or row.name in told[row.stack]
             ]
         found = Outputs(tuple(rows))
-        if form == "json" or asked.as_json:
+        if asked.as_json:
+            for row in found.rows:
+                click.echo(record("output", **asdict(row)))
+        elif form == "json":
             click.echo(json.dumps(found.to_data(), indent=2, ensure_ascii=False))
         elif form == "env":
             click.echo(found.to_env(), nl=False)

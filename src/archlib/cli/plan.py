@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 import click
 
-from archlib.cli.aws import Asked, aws_options, environments_option, session, write_text
+from archlib.cli.aws import Asked, aws_options, check_writable, environments_option, session, write_text
 from archlib.cli.options import file_argument, layout_option, sets_option
 
 _CHANGES = 10
@@ -48,33 +49,41 @@ def command(
     Example:
       archlib plan archlib.yaml --env prod --save plan.json
     """
+    from archlib.deploy.reporter import Note
     from archlib.deploy.run import Options
     from archlib.errors import UsageError
     from archlib.workflow.deployment import check_stacks, places, prepare
 
     with session(asked, "plan") as here:
-        found = places(
-            file, environments=environments, sets=sets, layout=layout, access=here.access,
-            options=Options(revert_drift=revert_drift), reporter=here.outlet, stop=here.stop,
-        )  # fmt: skip
+        if save:
+            check_writable(save)
+        with here.building():
+            found = places(
+                file, environments=environments, sets=sets, layout=layout, access=here.access,
+                options=Options(revert_drift=revert_drift), reporter=here.outlet, stop=here.stop,
+            )  # fmt: skip
         if save and len(found) > 1:
             raise UsageError(
                 f"--save keeps one plan, got {len(found)} places to deploy to; name one with --env and --region"
             )
         plans: list[Any] = []
         for place in found:
-            if not no_lint:
-                check_stacks(place)
+            with here.building():
+                if not no_lint:
+                    check_stacks(place)
             prepare(place)
             plan = place.deployer.plan(place.stacks, upload=save is not None)
+            if here.stop.requested or not save:
+                place.deployer.discard(plan)
+            here.check_stop()
             plans.append(plan)
             if save:
                 write_text(save, json.dumps(plan.to_data(artifacts=True), ensure_ascii=False))
-            else:
-                place.deployer.discard(plan)
             if markdown:
                 click.echo(plan.to_markdown())
             else:
                 here.outlet.plan(plan)
+            if save:
+                here.outlet.notify(Note("", f"saved in {save}; next: archlib deploy --plan {quote(str(save))}"))
     if exit_code and not all(plan.empty for plan in plans):
         raise click.exceptions.Exit(_CHANGES)

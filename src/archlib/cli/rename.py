@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from archlib.cli.aws import Asked, agree, aws_options, session
+from archlib.cli.aws import Asked, agree, aws_options, check_named, session
 from archlib.cli.one import chosen, split
 from archlib.cli.options import source_options
+from archlib.cli.records import record
 
 
 @click.command("rename")
@@ -52,10 +52,12 @@ def command(
     from archlib.deploy.rename import execute_rename, plan_rename
 
     with session(asked, "rename") as here:
+        asked.refuse_local("rename")
         source = {"environment": environment, "sets": sets, "layout": layout}
         deployer, stack = chosen(here, file, name, confirmed=named is not None, **source)
+        check_named(named, name)
         plan = plan_rename(deployer, stack, dict(split(each) for each in names), to=to)
-        click.echo(json.dumps(plan.to_data()) if asked.as_json else plan.to_text())
+        click.echo(record("rename", **plan.to_data()) if asked.as_json else plan.to_text())
         agreed = not only_plan and agree(
             here.outlet, app=name, yes=yes, named=named, protected=deployer.target.protected,
             local=bool(deployer.aws.endpoint), what="Rename?",

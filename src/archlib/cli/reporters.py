@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
 from dataclasses import replace
@@ -15,12 +16,14 @@ from rich.text import Text
 from archlib.cli.board import Heading
 from archlib.cli.show import show_deployment, show_error, show_plan
 from archlib.cli.text import Stream, clean
-from archlib.deploy.clock import Clock
+from archlib.deploy.clock import Clock, Stop
 from archlib.deploy.deployer import Deployment
 from archlib.deploy.models import StackResult
 from archlib.deploy.plan import Plan
 from archlib.deploy.reporter import Report
-from archlib.errors import ArchlibError
+from archlib.errors import ArchlibError, InterruptError
+
+_LOOK = 0.1  # seconds
 
 
 class Prompt:
@@ -29,11 +32,13 @@ class Prompt:
     Args:
         console: shows the question.
         answers: gives the answer.
+        stop: ends an open question.
     """
 
-    def __init__(self, console: Console, answers: TextIO) -> None:
+    def __init__(self, console: Console, answers: TextIO, *, stop: Stop | None = None) -> None:
         self._console = console
         self._answers = answers
+        self._stop = stop or Stop()
 
     def yes(self, question: str) -> bool:
         """Return whether the user agrees; no answer is no."""
@@ -44,8 +49,24 @@ class Prompt:
         return self._ask(f"{question} (type {name})") == name
 
     def _ask(self, question: str) -> str:
+        self._go_on()
         self._console.print(Text(f"{clean(question)} ", style="bold"), end="", soft_wrap=True)
+        # Python goes on reading after a signal that only asks for an end.
+        while not self._answered():
+            self._go_on()
         return self._answers.readline().strip()
+
+    def _go_on(self) -> None:
+        if self._stop.requested:
+            self._console.print()
+            raise InterruptError("you stopped instead of answering")
+
+    def _answered(self) -> bool:
+        """Return whether there is an answer, after a short look."""
+        try:
+            return bool(select.select([self._answers], [], [], _LOOK)[0])
+        except (OSError, ValueError):  # what cannot be watched: Windows, text in memory
+            return True
 
 
 class Outlet:
@@ -54,13 +75,17 @@ class Outlet:
     It is the reporter of a deployer: ``with choose(...) as outlet:`` ends what it draws, whatever happens.
 
     Args:
-        console: for people.
-        prompt: asks them; None: nobody can answer.
+        console: for plans and results.
+        errors: for what is told while it works, and for errors; None: the same.
+        prompt: asks people; None: nobody can answer.
         quiet: show only what needs a look.
     """
 
-    def __init__(self, console: Console, *, prompt: Prompt | None = None, quiet: bool = False) -> None:
+    def __init__(
+        self, console: Console, *, errors: Console | None = None, prompt: Prompt | None = None, quiet: bool = False
+    ) -> None:
         self.console = console
+        self.errors = errors or console
         self.quiet = quiet
         self._prompt = prompt
         self._lock = threading.RLock()
@@ -114,7 +139,7 @@ class Outlet:
         self.close()
         if error.deployment is not None and not self.quiet:
             show_deployment(error.deployment, self.console)
-        show_error(error, self.console, command=command)
+        show_error(error, self.errors, command=command)
 
     def close(self) -> None:
         """End what is drawn; a later report begins anew."""
@@ -129,10 +154,12 @@ def choose(
     stdout: TextIO | None = None,
     stderr: TextIO | None = None,
     clock: Clock | None = None,
+    stop: Stop | None = None,
 ) -> Outlet:
     """Return the outlet that fits the options, the streams and the environment.
 
-    With ``as_json``, standard output carries JSON Lines and nothing else, and people read standard error.
+    Plans and results go to standard output; errors, and what is told while it works, to standard error. With
+    ``as_json``, standard output carries JSON Lines and nothing else, and people read standard error.
 
     Args:
         as_json: ``--json``; nobody is asked.
@@ -142,24 +169,26 @@ def choose(
         stdout: None: standard output.
         stderr: None: standard error.
         clock: tells the time; None: the real one.
+        stop: ends an open question.
     """
     from archlib.cli.lines import LinesReporter, dialect
 
     out, err = Stream(stdout or sys.stdout), Stream(stderr or sys.stderr)
     answers = stdin or sys.stdin
     human = err if as_json else out
-    console = Console(
-        file=cast("IO[str]", human), no_color=no_color or None, markup=False, highlight=False, emoji=False
-    )  # fmt: skip
+    console, errors = (
+        Console(file=cast("IO[str]", each), no_color=no_color or None, markup=False, highlight=False, emoji=False)
+        for each in (human, err)
+    )
     marks = dialect(os.environ)
     if as_json:
         from archlib.cli.jsonlines import JsonReporter
 
         return JsonReporter(out, LinesReporter(console, marks=marks, quiet=quiet), clock=clock)
     terminal = human.isatty() and answers is not None and answers.isatty()
-    prompt = Prompt(console, answers) if terminal else None
+    prompt = Prompt(console, answers, stop=stop) if terminal else None
     if quiet or marks is not None or not human.isatty() or os.environ.get("TERM", "") in {"dumb", "unknown"}:
-        return LinesReporter(console, marks=marks, prompt=prompt, quiet=quiet)
+        return LinesReporter(console, errors=errors, marks=marks, prompt=prompt, quiet=quiet)
     from archlib.cli.screen import ScreenReporter
 
-    return ScreenReporter(console, prompt=prompt, clock=clock)
+    return ScreenReporter(console, errors=errors, prompt=prompt, clock=clock)

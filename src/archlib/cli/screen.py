@@ -84,15 +84,22 @@ class ScreenReporter(Outlet):
 
     Args:
         console: the terminal.
+        errors: for errors, and for notes where nothing is drawn; None: the same.
         prompt: asks on it; None: nobody can answer.
         clock: tells the time.
         tick: seconds between two pictures; None: only :meth:`draw` draws.
     """
 
     def __init__(
-        self, console: Console, *, prompt: Prompt | None = None, clock: Clock | None = None, tick: float | None = _TICK
+        self,
+        console: Console,
+        *,
+        errors: Console | None = None,
+        prompt: Prompt | None = None,
+        clock: Clock | None = None,
+        tick: float | None = _TICK,
     ) -> None:
-        super().__init__(console, prompt=prompt)
+        super().__init__(console, errors=errors, prompt=prompt)
         self._clock = clock or SystemClock()
         self._tick = tick
         self._glyphs = ASCII if console.options.ascii_only else UNICODE
@@ -192,7 +199,7 @@ class ScreenReporter(Outlet):
         self._drawn = []
 
     def _print_note(self, note: Note) -> None:
-        self.console.print(self._note(note), soft_wrap=True)
+        self.errors.print(self._note(note), soft_wrap=True)
 
     # The parts of the picture
 

@@ -21,13 +21,15 @@ from archlib.deploy.deployer import Deployment
 from archlib.deploy.models import Failure, ResourceChange
 from archlib.deploy.plan import SYMBOLS, Plan, StackPlan, describe, summary
 from archlib.deploy.reporter import duration
-from archlib.errors import ArchlibError, Problem
+from archlib.errors import ArchlibError, InterruptError, Problem, RunningError
 
 _STYLES = {
     "add": "green", "modify": "yellow", "replace": "bold red", "remove": "red", "import": "cyan", "sync": "magenta",
     "unknown": "yellow",
 }  # fmt: skip
 _COMMAND = r"archlib( (?!and\b|or\b)-{0,2}[a-z][\w-]*)+"
+_FAILED, _INTERRUPTED, _RUNNING = "failed", "interrupted", "still running"
+_SKIPPED = {_FAILED: "failed", _INTERRUPTED: "was interrupted", _RUNNING: "is still running"}
 _MOST_FAILURES, _MOST_OTHERS, _MOST_EVIDENCE = 10, 3, 10
 
 
@@ -47,7 +49,7 @@ def show_plan(plan: Plan, console: Console, *, brief: bool = False) -> None:
 
 def show_deployment(deployment: Deployment, console: Console) -> None:
     """Print what became of each stack, and the outputs."""
-    marks = ("=", "x", "-") if console.options.ascii_only else ("✓", "✗", "-")
+    marks = ("=", "x", "*", "-") if console.options.ascii_only else ("✓", "✗", "◐", "-")
     _print(console, _deployment(deployment, marks))
 
 
@@ -69,8 +71,9 @@ def show_error(error: ArchlibError, console: Console, *, command: str = "deploy"
             console.print(Panel(body, title=Text(title), border_style="red", box=box.ROUNDED, padding=(0, 1)))
         else:
             _print(console, (Text(title), *(Text("  ").append_text(row) for row in rows)))
-    for problem in problems:
-        _print(console, [Text.assemble(("error", "bold red"), ": ", clean(str(problem)))])
+    for word, problem in problems:
+        label = ("error", "bold red") if word == _FAILED else (word, "bold yellow")
+        _print(console, [Text.assemble(label, ": ", clean(str(problem)))])
 
 
 def deployment_markdown(deployment: Deployment) -> str:
@@ -79,7 +82,10 @@ def deployment_markdown(deployment: Deployment) -> str:
     rows += [
         f"| ✅ | {name} | {result.action} | {duration(result.seconds)} |" for name, result in deployment.results.items()
     ]
-    rows += [f"| ❌ | {name} | {_cell(_reason(error))} | |" for name, error in deployment.errors.items()]
+    rows += [
+        f"| {'❌' if _word(error) == _FAILED else '⏸'} | {name} | {_cell(_reason(error))} | |"
+        for name, error in deployment.errors.items()
+    ]
     rows += [f"| ⏭ | {name} | skipped | |" for name in deployment.skipped]
     outputs = [f"| {_cell(key)} | `{_cell(value)}` |" for key, value in deployment.told.items()]
     if outputs:
@@ -90,13 +96,13 @@ def deployment_markdown(deployment: Deployment) -> str:
 def error_markdown(error: ArchlibError, *, command: str = "deploy") -> str:
     """Return why ``command`` failed as Markdown."""
     failures, problems = _causes(error)
-    rows = [f"### {command} failed (exit {error.exit_code})", ""]
+    rows = [f"### {command} {_word(error)} (exit {error.exit_code})", ""]
     for failure in failures:
         where = f" {failure.type} in {failure.stack}" if failure.type else ""
         rows.append(f"- **{_cell(failure.resource or failure.stack)}**{_cell(where)}: {_cell(failure.reason)}")
         facts = (("declared at", str(failure.origin or "")), ("state", failure.state), ("next", failure.next))
         rows += [f"  - {label}: {_cell(value)}" for label, value in facts if value]
-    rows += [f"- {_cell(str(problem))}" for problem in problems]
+    rows += [f"- {_cell(str(problem))}" for _, problem in problems]
     return "\n".join((*rows, ""))
 
 
@@ -167,21 +173,24 @@ def _change(change: ResourceChange, name: int, kind: int) -> Iterator[Text]:
         yield Text(f"          {clean(text)}", style={"never": "", "maybe": "yellow", "always": "red"}[each.recreates])
 
 
-def _deployment(deployment: Deployment, marks: tuple[str, str, str]) -> Iterator[Text]:
-    done, failed, skipped = marks
+def _deployment(deployment: Deployment, marks: tuple[str, str, str, str]) -> Iterator[Text]:
+    done, failed, left, skipped = marks
     names = (*deployment.results, *deployment.errors, *deployment.skipped)
     width = max((cell_len(name) for name in names), default=0)
     for name, result in deployment.results.items():
         took = f"  {duration(result.seconds)}" if result.seconds >= 1 else ""
         yield Text.assemble((f"{done} ", "green"), f"{name:{width}}  {result.action}", (took, "dim"))
-        if result.left:
-            yield Text(f"  stays: {', '.join(map(clean, result.left))}", style="dim")
+        for each in result.left:
+            yield Text(f"  stays: {clean(each)}", style="dim")
         for each in result.orphans:
             yield Text(f"  ! not deleted, and no longer in the stack: {clean(each)}", style="yellow")
-    for name in deployment.errors:
-        yield Text.assemble((f"{failed} ", "red"), f"{name:{width}}  failed")
+    for name, error in deployment.errors.items():
+        word = _word(error)
+        mark = (f"{failed} ", "red") if word == _FAILED else (f"{left} ", "yellow")
+        yield Text.assemble(mark, f"{name:{width}}  {word}")
+    why = " and ".join(dict.fromkeys(_SKIPPED[_word(error)] for error in deployment.errors.values())) or "failed"
     for name in deployment.skipped:
-        yield Text(f"{skipped} {name:{width}}  skipped: a stack that it needs failed", style="dim")
+        yield Text(f"{skipped} {name:{width}}  skipped: a stack that it needs {why}", style="dim")
     outputs = deployment.told
     if outputs:
         yield Text()
@@ -195,16 +204,29 @@ def _deployment(deployment: Deployment, marks: tuple[str, str, str]) -> Iterator
 
 def _totals(deployment: Deployment) -> str:
     counts: Counter[str] = Counter(result.action for result in deployment.results.values())
-    counts.update({"failed": len(deployment.errors), "skipped": len(deployment.skipped)})
+    counts.update(_word(error) for error in deployment.errors.values())
+    counts["skipped"] = len(deployment.skipped)
     told = ", ".join(f"{number} {word}" for word, number in counts.items() if number)
     return f"{told or 'nothing to do'} in {duration(deployment.seconds)}"
 
 
-def _causes(error: ArchlibError) -> tuple[list[Failure], list[Problem]]:
-    """Return what failed in CloudFormation, and what else went wrong."""
+def _word(error: ArchlibError) -> str:
+    """Return what became of a stack that ended with ``error``."""
+    match error:
+        case InterruptError():
+            return _INTERRUPTED
+        case RunningError():
+            return _RUNNING
+        case _:
+            return _FAILED
+
+
+def _causes(error: ArchlibError) -> tuple[list[Failure], list[tuple[str, Problem]]]:
+    """Return what failed in CloudFormation, and what else went wrong, each after what that means."""
     errors = list(error.deployment.errors.values()) if error.deployment is not None else [error]
     failures = [failure for each in errors if (failure := getattr(each, "failure", None)) is not None]
-    problems = [problem for each in errors if getattr(each, "failure", None) is None for problem in each.problems]
+    rest = [each for each in errors if getattr(each, "failure", None) is None]
+    problems = [(_word(each), problem) for each in rest for problem in each.problems]
     return failures, problems
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +10,7 @@ import click
 from archlib.cli.aws import Asked, agree, aws_options, session
 from archlib.cli.one import of_file
 from archlib.cli.options import file_argument, source_options
+from archlib.cli.records import record
 
 
 @click.group("stackset")
@@ -68,6 +68,7 @@ def deploy(
     from archlib.deploy.stacksets import StackSetTarget, deploy_stack_set
 
     with session(asked, "stackset deploy") as here:
+        asked.refuse_local("stackset deploy")
         target = StackSetTarget(
             name,
             _listed(regions),
@@ -88,7 +89,7 @@ def deploy(
             local=bool(deployer.aws.endpoint), what=f"Deploy {name} to {where} in {', '.join(target.regions)}?",
         ):  # fmt: skip
             result = deploy_stack_set(deployer, stack, target, remove=remove)
-            click.echo(json.dumps(result.to_data()) if asked.as_json else result.to_text())
+            click.echo(record("stackset", **result.to_data()) if asked.as_json else result.to_text())
 
 
 @command.command("destroy")
@@ -108,13 +109,14 @@ def destroy(*, name: str, retain: bool, delegated_admin: bool, yes: bool, asked:
     from archlib.workflow.deployment import deployer_for
 
     with session(asked, "stackset destroy") as here:
+        asked.refuse_local("stackset destroy")
         deployer = deployer_for(access=here.access, reporter=here.outlet, stop=here.stop)
         if agree(
             here.outlet, app=name, yes=yes, named=None, protected=False, local=bool(deployer.aws.endpoint),
             what=f"Delete {name}{'' if retain else ' and its stacks in all accounts'}?",
         ):  # fmt: skip
             result = destroy_stack_set(deployer, name, retain=retain, delegated_admin=delegated_admin)
-            click.echo(json.dumps(result.to_data()) if asked.as_json else result.to_text())
+            click.echo(record("stackset", **result.to_data()) if asked.as_json else result.to_text())
 
 
 def _listed(text: str) -> tuple[str, ...]:

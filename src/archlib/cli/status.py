@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,7 @@ import click
 
 from archlib.cli.aws import Asked, aws_options, environments_option, existing, names_option, session
 from archlib.cli.options import layout_option, sets_option
+from archlib.cli.records import record
 
 _STUCK = 21
 
@@ -53,14 +53,14 @@ def command(
         width = max((len(row.stack) for row in rows), default=0)
         for row in rows:
             if asked.as_json:
-                click.echo(json.dumps({"schema_version": 1, "type": "status", **asdict(row)}))
+                click.echo(record("status", **asdict(row)))
                 continue
             facts = [row.changed[:19].replace("T", " ") if row.changed else ""]
             facts += ["protected" if row.protected else "", "" if row.drift in {"", "NOT_CHECKED"} else row.drift]
             facts += [f"working on {', '.join(row.waiting[:3])}" if row.waiting else "", row.reason, row.next]
             style = (
                 "red"
-                if row.next
+                if row.stuck
                 else "dim"
                 if not row.status
                 else "green"
@@ -72,5 +72,5 @@ def command(
             )
             line.append("".join(f"  {clean(fact)}" for fact in facts if fact), style="dim")
             here.outlet.console.print(line, soft_wrap=True)
-    if any(row.next for row in rows):
+    if any(row.stuck for row in rows):
         raise click.exceptions.Exit(_STUCK)

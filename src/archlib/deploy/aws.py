@@ -57,7 +57,10 @@ class Aws:
         # boto3 itself reads AWS_DEFAULT_REGION only; every other tool of AWS reads this one, too.
         self._session = self._login(region or os.environ.get("AWS_REGION"))
         if not self._session.region_name:
-            raise CredentialsError("no region is known; set AWS_REGION, or region in the file's targets")
+            advice = (
+                "set AWS_REGION or region in the file's targets, give --region, or try it on this machine with --local"
+            )
+            raise CredentialsError(f"no region is known; {advice}")
         self.region: str = self._session.region_name
 
     def client(self, service: str, region: str | None = None) -> Any:
@@ -99,10 +102,23 @@ class Aws:
             return self._identity
 
     def renew(self) -> None:
-        """Read the credentials again: from files, processes and the environment."""
+        """Read the credentials again: from files, processes and the environment.
+
+        Raises:
+            CredentialsError: they are another account's now.
+        """
         with self._lock:
+            before, self._identity = self._identity, None
             self._clients.clear()
             self._session = self._login(self.region)
+            try:
+                now = self.identity()
+            except CredentialsError:
+                self._identity = before  # not valid yet: whoever calls next will see
+                return
+            if before is not None and now.account != before.account:
+                self._identity = before
+                raise CredentialsError(f"the credentials are of account {now.account} now, not of {before.account}")
 
     def seconds_left(self) -> float | None:
         """Return how long the credentials still hold, or None if they renew themselves or do not say."""

@@ -42,6 +42,7 @@ _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOpera
 _SHORTEST, _LONGEST = 1.0, 20.0
 _SLOW = 60.0
 _THROTTLED_PATIENCE = 900.0
+_STOPPED_PATIENCE = 5.0
 _HEALTH = "https://health.aws.amazon.com/health/status"
 
 
@@ -137,7 +138,7 @@ class Calls:
             except DoubtError as error:
                 last, limit = UnreachableError(str(error)), patience
             waited = self._clock.now() - began
-            if waited >= limit or self._stop.requested:
+            if waited >= (min(limit, _STOPPED_PATIENCE) if self._stop.requested else limit):
                 raise last
             if waited > _SLOW and not noted:
                 noted = True
@@ -169,7 +170,7 @@ class Calls:
                 if not repeat:
                     raise
                 last, limit = str(error), self._patience
-            if self._clock.now() - began > limit or self._stop.requested:
+            if self._clock.now() - began > (min(limit, _STOPPED_PATIENCE) if self._stop.requested else limit):
                 raise UnreachableError(last)
             self._clock.sleep(random.uniform(pause / 2, pause))  # noqa: S311
             pause = min(pause * 2, _LONGEST)

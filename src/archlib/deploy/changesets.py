@@ -11,7 +11,7 @@ from archlib.deploy.calls import DoubtError, ServiceError, UnreachableError
 from archlib.deploy.cloudformation import Request
 from archlib.deploy.models import ChangeSet
 from archlib.deploy.run import PREFIX, Run
-from archlib.errors import AwsError
+from archlib.errors import AwsError, RunningError
 
 _WRITE_PATIENCE = 120.0
 _APPEARS = 30.0
@@ -19,6 +19,8 @@ _STOPPED_PATIENCE = 30.0
 _OLD = 3600.0
 _FASTEST, _SLOWEST = 0.5, 5.0
 _LATE_READS = 6
+_NAMES = 3
+_HEARTBEAT = 60.0
 
 
 class ReplanError(Exception):
@@ -34,7 +36,7 @@ def make(run: Run, request: Request, *, full: bool = False) -> ChangeSet:
     """
     change_set, _ = _send(run, request)
     began, pause, found = run.clock.now(), _FASTEST, None
-    stopped = None
+    stopped, told = None, began
     while True:
         found = run.cloudformation.change_set(change_set) or found
         if found is None and run.clock.now() - began > _APPEARS:
@@ -46,13 +48,16 @@ def make(run: Run, request: Request, *, full: bool = False) -> ChangeSet:
             stopped = stopped or run.clock.now()
             if run.clock.now() - stopped > _STOPPED_PATIENCE:
                 break
+        if run.clock.now() - told > _HEARTBEAT:
+            told = run.clock.now()
+            run.note(request.stack, f"CloudFormation is still working out the change, {told - began:.0f} s so far")
         run.clock.sleep(pause)
         pause = min(pause * 1.5, _SLOWEST)
     return (full and run.cloudformation.change_set(change_set, full=True)) or found
 
 
 def _send(run: Run, request: Request) -> tuple[str, str]:
-    began = run.clock.now()
+    began, names = run.clock.now(), 0
     while True:
         try:
             return run.cloudformation.create_change_set(request)
@@ -62,7 +67,10 @@ def _send(run: Run, request: Request) -> tuple[str, str]:
                 raise UnreachableError(f"no answer from CloudFormation: {error}") from None
             run.clock.sleep(_FASTEST)
         except ServiceError as error:
-            if error.code == "AlreadyExistsException":
+            if "cannot be created again" in error.message:
+                raise ReplanError("somebody else created the stack") from None
+            if error.code == "AlreadyExistsException" and names < _NAMES:
+                names += 1
                 # Names are unique: one of this name is ours, unless it is there with another content.
                 mismatch = "mismatch with existing attribute" in error.message
                 known = None if mismatch else run.cloudformation.change_set(request.name, stack=request.stack)
@@ -82,21 +90,33 @@ def execute(run: Run, change_set: ChangeSet, token: str) -> None:
     Raises:
         ReplanError: it can no longer be executed: somebody else changed the stack.
     """
-    began = run.clock.now()
+    began, doubtful = run.clock.now(), ""
     while True:
         try:
             run.cloudformation.execute(change_set.id, token)
         except DoubtError as error:
-            if run.clock.now() - began > _WRITE_PATIENCE:
-                raise UnreachableError(f"no answer from CloudFormation: {error}") from None
+            doubtful = str(error)
         except ServiceError as error:
             if not error.code.startswith("InvalidChangeSetStatus") and not _not_found(error):
                 raise
         else:
             return
-        if _is_running(run, change_set, token):
-            return
+        try:
+            if _is_running(run, change_set, token):
+                return
+        except AwsError as error:
+            if doubtful:
+                raise _perhaps(change_set, str(error)) from None
+            raise
+        if doubtful and run.clock.now() - began > _WRITE_PATIENCE:
+            raise UnreachableError(f"no answer from CloudFormation: {doubtful}")
         run.clock.sleep(_FASTEST)
+
+
+def _perhaps(change_set: ChangeSet, why: str) -> RunningError:
+    stack = change_set.stack_id.split("/")[-2] if "/" in change_set.stack_id else change_set.stack_id
+    message = f"stack {stack!r}: nobody knows whether the change began ({why})"
+    return RunningError(f"{message}; look with: archlib attach {stack}")
 
 
 def _is_running(run: Run, change_set: ChangeSet, token: str) -> bool:

@@ -48,10 +48,12 @@ class SystemClock:
 
     def __init__(self, stop: Stop | None = None) -> None:
         self._stop = stop or Stop()
+        # Setting the clock of the machine must not stop what is paced by it.
+        self._start = time.time() - time.monotonic()
 
     def now(self) -> float:
         """Return the seconds since 1970."""
-        return time.time()
+        return self._start + time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Wait for ``seconds``, or less if the run is asked to stop."""

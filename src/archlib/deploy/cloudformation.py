@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from archlib.deploy.calls import Calls, DeniedError, ServiceError
@@ -23,6 +23,7 @@ INLINE_BYTES = 51_200
 _NO_CHANGES = ("The submitted information didn't contain changes.", "No updates are to be performed.")
 _INCOMPLETE = "[WARN] --include-property-values option can return incomplete ChangeSet data"
 _EARLY = "AWS::EarlyValidation"
+_NESTED = "AWS::CloudFormation::Stack"
 _RECREATES: dict[str, Literal["never", "maybe", "always"]] = {"Conditionally": "maybe", "Always": "always"}
 
 
@@ -56,7 +57,7 @@ class Request:
         capabilities: what the template needs to be acknowledged.
         role: ARN of the service role.
         notifications: ARNs of topics.
-        rollback_alarms: ARNs of alarms that roll the change back.
+        rollback_alarms: ARNs of alarms that roll the change back; None keeps those the stack has.
         rollback_minutes: how long they are watched after the change.
         imports: resources to import: type, logical id and identifier of each.
         import_existing: import what already exists by its custom name.
@@ -78,7 +79,7 @@ class Request:
     capabilities: Sequence[str] = ()
     role: str | None = None
     notifications: Sequence[str] | None = None
-    rollback_alarms: Sequence[str] = ()
+    rollback_alarms: Sequence[str] | None = None
     rollback_minutes: int = 0
     imports: Sequence[Mapping[str, Any]] = ()
     import_existing: bool = False
@@ -104,7 +105,7 @@ class Request:
                 "RollbackTriggers": [{"Arn": arn, "Type": "AWS::CloudWatch::Alarm"} for arn in self.rollback_alarms],
                 "MonitoringTimeInMinutes": self.rollback_minutes,
             }
-            if self.rollback_alarms
+            if self.rollback_alarms is not None
             else None,
         }
         return {
@@ -172,9 +173,10 @@ class CloudFormation:
         ]
         return str(max(found, key=lambda item: item["DeletionTime"])["StackId"]) if found else None
 
-    def template(self, stack: str) -> dict[str, Any]:
-        """Return the template that ``stack`` has, as it was given."""
-        body = self._calls.read("get_template", StackName=stack, TemplateStage="Original")["TemplateBody"]
+    def template(self, stack: str, *, processed: bool = False) -> dict[str, Any]:
+        """Return the template that ``stack`` has, as it was given; ``processed``: as its transforms made it."""
+        stage = "Processed" if processed else "Original"
+        body = self._calls.read("get_template", StackName=stack, TemplateStage=stage)["TemplateBody"]
         if not isinstance(body, str):
             return dict(body)
         from archlib.core.source import parse_yaml  # noqa: PLC0415  (only stacks of others have YAML here)
@@ -270,7 +272,7 @@ class CloudFormation:
             head["Status"],
             head.get("ExecutionStatus", ""),
             head.get("StatusReason", ""),
-            tuple(self._changes(changes, full=full)),
+            tuple(self._changes(changes, full=full, blind=head.get("DeploymentMode") == "REVERT_DRIFT")),
         )
 
     def _change_pages(self, parameters: Mapping[str, Any], *, full: bool) -> tuple[Any, list[Any]]:
@@ -284,13 +286,19 @@ class CloudFormation:
             changes += page.get("Changes", ())
         return head, changes
 
-    def _changes(self, changes: Iterable[Any], *, full: bool) -> Iterator[ResourceChange]:
+    def _changes(self, changes: Iterable[Any], *, full: bool, blind: bool) -> Iterator[ResourceChange]:
         for change in changes:
             if "ResourceChange" not in change:
                 continue
             details = change["ResourceChange"]
             inner = details.get("ChangeSetId") if full else None
             nested = self.change_set(inner, full=full) if inner else None
+            outer = _change(details)
+            if blind and outer.type == _NESTED and any(each.path == "TemplateURL" for each in outer.properties):
+                # CloudFormation does not say what happens inside: anything may go.
+                outer = replace(outer, action="replace", certain=False)
+            if nested is None or outer.action in {"remove", "replace"}:
+                yield outer
             if nested is not None:
                 for below in nested.changes:
                     yield ResourceChange(
@@ -299,8 +307,6 @@ class CloudFormation:
                             "resource": f"{details['LogicalResourceId']}/{below.resource}",
                         }
                     )
-            else:
-                yield _change(details)
 
     def empty(self, change_set: ChangeSet) -> bool:
         """Return whether the change set failed because there is nothing to change."""
@@ -353,19 +359,17 @@ class CloudFormation:
                 break
         return list(reversed(found.values()))
 
-    def early_failures(self, change_set: str) -> tuple[tuple[str, str], ...]:
-        """Return what early validation found wrong with a change set: where, and what.
+    def early_failures(self, target: str) -> tuple[tuple[str, str], ...]:
+        """Return what early validation found wrong with a change set, or an operation of a stack: where, and what.
 
         Whoever may not ask gets nothing.
         """
         if not self._calls.knows("DescribeEvents", "ChangeSetName") or "DescribeEvents" in self._denied:
             return ()
+        asked = {"ChangeSetName" if ":changeSet/" in target else "StackName": target}
+        only_failed = {"FailedEvents": True}
         try:
-            events = tuple(
-                self._pages(
-                    "describe_events", "OperationEvents", ChangeSetName=change_set, Filters={"FailedEvents": True}
-                )
-            )
+            events = tuple(self._pages("describe_events", "OperationEvents", **asked, Filters=only_failed))
         except DeniedError:
             self._denied.add("DescribeEvents")
             return ()
@@ -518,7 +522,7 @@ def is_detecting(error: ServiceError) -> bool:
 
 def is_early_validation(reason: str) -> bool:
     """Return whether a change set failed because early validation found something."""
-    return _EARLY in reason
+    return _EARLY in reason or "Call DescribeEvents" in reason
 
 
 def is_hook(reason: str) -> bool:
@@ -540,6 +544,9 @@ def _state(item: Any) -> StackState:
         role=item.get("RoleARN"),
         notifications=tuple(item.get("NotificationARNs", ())),
         protected=bool(item.get("EnableTerminationProtection")),
+        rollback_alarms=tuple(
+            each["Arn"] for each in item.get("RollbackConfiguration", {}).get("RollbackTriggers", ())
+        ),
         parent=item.get("ParentId"),
         drift=item.get("DriftInformation", {}).get("StackDriftStatus", ""),
     )
@@ -566,7 +573,7 @@ def _key(change: Any) -> tuple[str, str]:
 
 
 def _change(details: Any) -> ResourceChange:
-    replacement = details.get("Replacement", "False")
+    replacement, policy = details.get("Replacement", "False"), details.get("PolicyAction", "")
     actions: dict[str, Action] = {
         "Add": "add",
         "Modify": "modify",
@@ -575,8 +582,12 @@ def _change(details: Any) -> ResourceChange:
         "SyncWithActual": "sync",
     }
     action = actions.get(details["Action"], "unknown")
-    if action == "modify" and replacement in {"True", "Conditional"}:
+    certain = replacement != "Conditional" and not (action == "unknown" and policy)
+    replaces = replacement in {"True", "Conditional"} or policy.startswith("Replace")
+    if replaces and action in {"modify", "sync", "unknown"}:
         action = "replace"
+    elif action == "unknown" and policy:  # known only during the deployment, and what is there may go
+        action = "remove"
     properties: dict[str, PropertyChange] = {}
     for detail in details.get("Details", ()):
         target = detail.get("Target", {})
@@ -598,8 +609,8 @@ def _change(details: Any) -> ResourceChange:
         details["LogicalResourceId"],
         details.get("ResourceType", ""),
         details.get("PhysicalResourceId", ""),
-        certain=replacement != "Conditional",
-        policy=details.get("PolicyAction", ""),
+        certain=certain,
+        policy=policy,
         properties=tuple(sorted(properties.values(), key=lambda each: each.path)),
     )
 

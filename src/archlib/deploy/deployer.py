@@ -22,19 +22,19 @@ from archlib.deploy.changesets import ReplanError, discard, make
 from archlib.deploy.clock import Clock, Stop, SystemClock
 from archlib.deploy.cloudformation import CloudFormation
 from archlib.deploy.compare import compare, with_values
-from archlib.deploy.guards import check_account
+from archlib.deploy.guards import check_account, check_losses
 from archlib.deploy.journal import Journal, state_folder
 from archlib.deploy.limiter import AWS, LOCAL, Limiter
 from archlib.deploy.models import UPDATABLE, Failure, StackResult, StackState
 from archlib.deploy.operation import Approval, Job
 from archlib.deploy.plan import Plan, StackPlan
-from archlib.deploy.redact import MASK, Redactor, is_secret_name, secret_texts
+from archlib.deploy.redact import Redactor, secret_texts
 from archlib.deploy.reporter import Ended, Reporter, SilentReporter
 from archlib.deploy.run import PREFIX, Options, Run
 from archlib.deploy.settle import stuck
 from archlib.deploy.stateful import loses_data, widens
 from archlib.deploy.walk import walk
-from archlib.errors import ArchlibError, AwsError, DeployError, GuardError, InterruptError, Problem
+from archlib.errors import ArchlibError, AwsError, DeployError, GuardError, InterruptError, Problem, StaleError
 
 _CAPABILITIES = {"AWS::IAM::": "CAPABILITY_NAMED_IAM", "AWS::CloudFormation::Stack": "CAPABILITY_AUTO_EXPAND"}
 _PREFIX_LISTS = {
@@ -42,7 +42,8 @@ _PREFIX_LISTS = {
     "dynamodb": "com.amazonaws.{region}.dynamodb",
     "cloudfront": "com.amazonaws.global.cloudfront.origin-facing",
 }
-_UNKNOWN_YET = "(known after the deployment)"
+_A_MOMENT = 60.0
+"""Seconds for which what was read while planning is not read again."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ class Deployment:
     def told(self) -> dict[str, str]:
         """Return the outputs that are for people, as ``stack.Output`` -> value."""
         return {
-            f"{name}.{key}": MASK if is_secret_name(key) else value
+            f"{name}.{key}": value
             for name, result in self.results.items()
-            for key, value in result.outputs.items()
+            for key, value in result.shown.items()
             if result.told is None or key in result.told
         }
 
@@ -120,7 +121,7 @@ class Deployer:
         self._runs: dict[str, Run] = {}
         self._uploads: dict[str, Uploads] = {}
         self._lists: dict[tuple[str, str], str] = {}
-        self._unchanged: dict[str, StackResult] = {}
+        self._unchanged: dict[str, tuple[float, StackResult]] = {}
         self._lock = threading.RLock()
 
     @property
@@ -213,17 +214,23 @@ class Deployer:
             ArchlibError: one or more stacks failed; of the class of the worst failure. Its ``deployment`` tells what
                 became of each stack.
         """
-        self.check_confirmed()
         check_account(self.target, self.identity, self.aws.region)
         if plan.account != self.identity.account or plan.region != self.aws.region:
             message = f"plan: is for {plan.account} in {plan.region}"
             raise GuardError(f"{message}, got {self.identity.account} in {self.aws.region}; log in to the right one")
-        if plan.empty and plan.stacks and all(stack.stack in self._unchanged for stack in plan.stacks):
-            # Looked at a moment ago, and found as they should be.
-            told = {stack.name: stack.results for stack in plan.artifacts}
-            found = {stack.stack: self._unchanged[stack.stack] for stack in plan.stacks}
-            return Deployment({name: replace(result, told=told[name]) for name, result in found.items()})
+        if sorted(stack.stack for stack in plan.stacks) != sorted(stack.name for stack in plan.artifacts):
+            raise StaleError("plan: its stacks are not those that it would deploy; plan again")
         self._learn_secrets(plan.artifacts)
+        if not plan.empty:
+            self.check_confirmed()
+        elif found := self._found_unchanged(plan):
+            return found
+        existing = {stack.stack: stack.action not in {"create", "recreate"} for stack in plan.stacks}
+        parameters.check_given(plan.artifacts, self.target.parameters, existing)
+        check_losses(plan, allow=self.options.allow)
+        if binding:
+            for stack in plan.stacks:
+                operation.check_identity(self.run(stack.region).cloudformation.stack(stack.stack), stack)
         approvals = {stack.stack: Approval(stack, binding) for stack in plan.stacks}
         return self._carry(plan.artifacts, approvals)
 
@@ -289,6 +296,13 @@ class Deployer:
             raise error
         return deployment
 
+    def _found_unchanged(self, plan: Plan) -> Deployment | None:
+        """Return that nothing is to do, if every stack was looked at a moment ago, and found as it should be."""
+        now = self.clock.now()
+        found = {stack.stack: self._unchanged.get(stack.stack) for stack in plan.stacks}
+        results = {name: each[1] for name, each in found.items() if each and now - each[0] < _A_MOMENT}
+        return Deployment(results) if results and results.keys() == found.keys() else None
+
     # One stack
 
     def job(self, stack: StackArtifact) -> Job:
@@ -302,13 +316,19 @@ class Deployer:
     def _carry(self, stacks: Sequence[StackArtifact], approvals: Mapping[str, Approval]) -> Deployment:
         by_name = {stack.name: stack for stack in stacks}
         done: dict[str, Mapping[str, str]] = {}
+        moved: set[str] = set()
 
         def deploy(name: str) -> StackResult:
             stack = by_name[name]
             job = self._job(stack, by_name, done)
-            result = operation.deploy(self.run(stack.region), job, approval=approvals.get(name))
+            approval = approvals.get(name)
+            if approval and stack.depends_on & moved:
+                approval = replace(approval, moved=True)
+            result = operation.deploy(self.run(stack.region), job, approval=approval)
             done[name] = result.outputs
-            return replace(result, told=stack.results)
+            if result.action != "unchanged":
+                moved.add(name)
+            return _for_people(stack, result)
 
         return self.work(_graph(stacks), deploy, finish=lambda name, result: self._finish(by_name[name], result))
 
@@ -385,7 +405,8 @@ class Deployer:
         }:
             action = "recreate" if state and state.status.startswith("ROLLBACK") else "create"
             added = compare({}, stack)
-            return self._told(stack, {}, StackPlan(name, region, action, added, estimated=True))  # type: ignore[arg-type]
+            known = (state.id, state.changed) if state and action == "recreate" else ("", "")
+            return self._told(stack, {}, StackPlan(name, region, action, added, True, "", *known))  # type: ignore[arg-type]
         if state.busy:
             note = f"somebody else is working on it ({state.status}): the changes may be others when they are done"
             return self._estimate(run, stack, state, (note,))
@@ -398,7 +419,11 @@ class Deployer:
             return self._estimate(run, stack, state, (f"needs values of {', '.join(sources)} that do not exist yet",))
         job = self._make_job(stack, values)
         if operation.is_unchanged(run, job, state):
-            self._unchanged[name] = StackResult(name, "unchanged", state.outputs)
+            if not self.target.stack_policy and (state.protected or not self.target.protected):
+                self._unchanged[name] = (
+                    self.clock.now(),
+                    _for_people(stack, StackResult(name, "unchanged", state.outputs)),
+                )
             return StackPlan(name, region, "none", stack_id=state.id, changed=state.changed, content=job.content)
         return self._ask(run, job, state)
 
@@ -512,12 +537,25 @@ class Deployer:
         if not plan.change_set:
             return
         run = self.run(plan.region)
-        found = run.cloudformation.change_set(plan.change_set)
-        if found is not None and not found.execution.startswith("EXECUTE_"):
+        try:
+            found = run.cloudformation.change_set(plan.change_set)
+        except AwsError as error:
+            run.note(plan.stack, f"its change set could not be deleted: {error}")
+            return
+        if found is None or found.execution.startswith("EXECUTE_"):
+            return
+        if plan.action == "import":  # which may have made a stack only to hold it
+            operation.drop(run, plan.stack, found, shell=not plan.changed)
+        else:
             discard(run, plan.change_set)
 
     def _note(self, stack: str, text: str) -> None:
         self.run().note(stack, text)
+
+
+def _for_people(stack: StackArtifact, result: StackResult) -> StackResult:
+    """Return ``result`` with what of its outputs is for people, and what is for nobody."""
+    return replace(result, told=stack.results, secret=parameters.secret_outputs(stack.template))
 
 
 def _graph(stacks: Iterable[StackArtifact]) -> dict[str, frozenset[str]]:
@@ -531,7 +569,7 @@ def _capabilities(stack: StackArtifact) -> tuple[str, ...]:
     needed = {
         capability for prefix, capability in _CAPABILITIES.items() if any(each.startswith(prefix) for each in types)
     }
-    if "Transform" in stack.template:
+    if "Transform" in stack.template or '"Fn::Transform"' in json.dumps(stack.template):
         needed.add("CAPABILITY_AUTO_EXPAND")
     if "CAPABILITY_AUTO_EXPAND" in needed:
         needed.add("CAPABILITY_NAMED_IAM")  # what is nested may have roles

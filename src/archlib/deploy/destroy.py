@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -23,17 +23,22 @@ from archlib.deploy.run import Run
 from archlib.deploy.settle import delete, wait_for_other
 from archlib.deploy.stateful import is_data
 from archlib.deploy.watch import History, known_before, watch
-from archlib.errors import GuardError, InterruptError, Problem, RunningError, SettingsError
+from archlib.errors import GuardError, InterruptError, Problem, RunningError, SettingsError, StaleError
 
 _NESTED = "AWS::CloudFormation::Stack"
 _GONE = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
-_KEEPS: Mapping[str, str] = {"Retain": "Retain", "RetainExceptOnCreate": "Retain", "Snapshot": "Snapshot"}
+_POLICIES: Mapping[str, str] = {
+    "Delete": "Delete",
+    "Retain": "Retain",
+    "RetainExceptOnCreate": "Retain",
+    "Snapshot": "Snapshot",
+}
 _ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class _Thing:
-    """A resource with what its template says happens to it when its stack goes."""
+    """A resource with what its template says happens to it when its stack goes; nothing if that does not show it."""
 
     path: str
     resource: Resource
@@ -41,8 +46,10 @@ class _Thing:
 
     @property
     def described(self) -> str:
-        kept = "a snapshot stays" if self.policy == "Snapshot" else "stays"
-        return f"{self.path} ({self.resource.type}, {self.resource.physical_id}): {kept}, its policy is {self.policy}"
+        named = f"{self.path} ({self.resource.type}, {self.resource.physical_id})"
+        if not self.policy:
+            return f"{named}: the stack's template does not show it, so it is not known whether it stays"
+        return f"{named}: {'a snapshot stays' if self.policy == 'Snapshot' else 'stays'}, its policy is {self.policy}"
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class _Way:
     empty_buckets: bool
     retain: frozenset[str]
     force: bool
+    unprotect: bool
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class _Found:
 
     states: Mapping[str, StackState]
     templates: Mapping[str, Any]
+    things: Mapping[str, tuple[_Thing, ...]]
     graph: Graph
 
     @property
@@ -87,10 +96,12 @@ def destroy_plan(
     found = _look(deployer, stacks)
     by_name = {stack.name: stack for stack in stacks}
     plans = [_plan(deployer, by_name[name], found, empty_buckets=empty_buckets, retain=retain) for name in found.order]
-    tags = next((state.tags for state in found.states.values()), {})
+    apps = {(state.tags.get("app", ""), state.tags.get("environment", "")) for state in found.states.values()}
+    # Stacks of no app, or of several, are called by their names.
+    app, environment = apps.pop() if len(apps) == 1 else ("", "")
     return Plan(
-        app=tags.get("app", ""),
-        environment=tags.get("environment", ""),
+        app=app or ", ".join(by_name),
+        environment=environment,
         account=deployer.identity.account,
         region=deployer.aws.region,
         stacks=tuple(plans),
@@ -119,53 +130,102 @@ def destroy(
         unprotect: switch termination protection off; the options must also say that the user named the app.
 
     Raises:
-        GuardError: the target or a stack is protected, or the account or region is not the target's; nothing was
-            deleted.
+        GuardError: the target or a stack is protected, others import what a stack exports, a bucket is not empty, or
+            the account or region is not the target's; nothing was deleted.
         SettingsError: ``retain`` names what no stack has; nothing was deleted.
         ArchlibError: a stack could not be deleted. Its ``deployment`` tells what became of each stack.
     """
     check_account(deployer.target, deployer.identity, deployer.aws.region)
     found = _look(deployer, stacks)
-    _check_protection(deployer, found.states.values(), unprotect=unprotect)
+    unprotect = unprotect and deployer.options.confirmed
+    if not unprotect:
+        _check_protection(deployer, found.states.values())
     _check_retained(found, retain)
     by_name = {stack.name: stack for stack in stacks}
-    way = _Way(deployer.aws.client, empty_buckets=empty_buckets, retain=frozenset(retain), force=force)
-    return deployer.work(_reversed(found.graph), partial(_destroy, deployer, by_name, way))
+    way = _Way(
+        deployer.aws.client, empty_buckets=empty_buckets, retain=frozenset(retain), force=force, unprotect=unprotect
+    )
+    _check_deletable(deployer, by_name, found, way)
+    return deployer.work(_reversed(found.graph), partial(_destroy, deployer, by_name, found, way))
 
 
 def _look(deployer: Deployer, stacks: Sequence[Named]) -> _Found:
-    def read(stack: Named) -> tuple[StackState | None, Any]:
-        cloudformation = deployer.run(stack.region).cloudformation
-        state = cloudformation.stack(stack.name)
+    def read(stack: Named) -> tuple[StackState | None, Any, tuple[_Thing, ...]]:
+        run = deployer.run(stack.region)
+        state = run.cloudformation.stack(stack.name)
         if state is None or state.status == "DELETE_COMPLETE":
-            return None, {}
-        return state, _template(deployer.run(stack.region), state)
+            return None, {}, ()
+        template = _template(run, state)
+        return state, template, tuple(_things(run, state.id, template))
 
     with ThreadPoolExecutor(deployer.options.workers) as pool:
         answers = dict(zip((stack.name for stack in stacks), pool.map(read, stacks), strict=True))
-    states = {name: state for name, (state, _) in answers.items() if state is not None}
+    states = {name: state for name, (state, _, _) in answers.items() if state is not None}
     templates = {name: answers[name][1] for name in states}
-    return _Found(states, templates, dependencies(deployer, stacks, states, templates))
+    things = {name: answers[name][2] for name in states}
+    return _Found(states, templates, things, dependencies(deployer, stacks, states, templates))
 
 
 def _template(run: Run, state: StackState) -> Any:
-    """Return the template that the stack has; one in review has none."""
-    return {} if state.status == "REVIEW_IN_PROGRESS" else run.cloudformation.template(state.id)
+    """Return the template that the stack really has; one in review has none."""
+    return {} if state.status == "REVIEW_IN_PROGRESS" else run.cloudformation.template(state.id, processed=True)
 
 
 def _reversed(graph: Graph) -> Graph:
     return {name: frozenset(other for other, needs in graph.items() if name in needs) for name in graph}
 
 
-def _check_protection(deployer: Deployer, states: Iterable[StackState], *, unprotect: bool) -> None:
-    if unprotect and deployer.options.confirmed:
-        return
+def _check_protection(deployer: Deployer, states: Iterable[StackState]) -> None:
     protected = [state.name for state in states if state.protected]
     advice = "to delete all the same: archlib destroy --unprotect --confirm NAME, with the app's name"
     if protected:
         raise GuardError([Problem(f"stack {name!r}: termination protection is on; {advice}") for name in protected])
     if deployer.target.protected:
         raise GuardError(f"the environment is protected; {advice}")
+
+
+def _check_deletable(deployer: Deployer, stacks: Mapping[str, Named], found: _Found, way: _Way) -> None:
+    """Refuse what CloudFormation would refuse only after other stacks are gone."""
+    problems = []
+    advice = "to delete all that is in it: archlib destroy --empty-buckets, or to keep it: --retain"
+    for name, state in found.states.items():
+        if state.status == "DELETE_IN_PROGRESS":
+            continue
+        stack, kept = stacks[name], way.empty_buckets or way.force
+        problems += [Problem(each) for each in _in_use(deployer, stack, state, found.templates[name], found.graph)]
+        problems += [
+            Problem(
+                f"stack {name!r}: bucket {thing.resource.physical_id!r} ({thing.path}) is not empty"
+                f"; {advice} {_owner(thing)}"
+            )
+            for thing in (() if kept else _filled(deployer, stack, found.things[name], way.retain))
+        ]
+    if problems:
+        raise GuardError(problems)
+
+
+def _check_same(deployer: Deployer, found: _Found, way: _Way, state: StackState) -> None:
+    """Refuse a stack that somebody made anew, or protected, after it was looked at."""
+    known = found.states.get(state.name)
+    if known is None or known.id != state.id:
+        message = f"stack {state.name!r}: somebody else made it meanwhile, so it is not deleted"
+        raise StaleError(f"{message}; look at it, then run again: archlib destroy")
+    if not way.unprotect:
+        _check_protection(deployer, [state])
+
+
+def _in_use(deployer: Deployer, stack: Named, state: StackState, template: Any, going: Collection[str]) -> list[str]:
+    """Return which exports of a stack are in use by stacks that are not ``going`` with it."""
+    told = f"stack {stack.name!r}: cannot be deleted while"
+    others = {
+        export: [user for user in users if user not in going]
+        for export, users in importers(deployer, stack, state, template).items()
+    }
+    return [
+        f"{told} {', '.join(users)} import {export}; first deploy them without it, or destroy them"
+        for export, users in others.items()
+        if users
+    ]
 
 
 def _check_retained(found: _Found, retain: Sequence[str]) -> None:
@@ -184,17 +244,14 @@ def _plan(deployer: Deployer, stack: Named, found: _Found, *, empty_buckets: boo
     region = run.cloudformation.region
     if state is None:
         return StackPlan(stack.name, region, "none", notes=("it does not exist",))
-    template = found.templates[stack.name]
-    things = tuple(_things(run, state.id, template))
+    template, things = found.templates[stack.name], found.things[stack.name]
     notes = [f"it is {state.status}"] if state.busy or state.status.endswith("_FAILED") else []
     if state.protected:
         notes.append("termination protection is on")
     notes += [thing.described for thing in things if thing.policy != "Delete"]
-    notes += _contents(deployer, stack, things, empty_buckets=empty_buckets)
+    notes += _contents(deployer, stack, things, empty_buckets=empty_buckets, retain=frozenset(retain))
     notes += [f"{name} is kept if it cannot be deleted" for name in retain if name in template.get("Resources", {})]
-    for export, users in importers(deployer, stack, state, template).items():
-        if others := [user for user in users if user not in found.graph]:
-            notes.append(f"cannot be deleted while {', '.join(others)} import {export}")
+    notes += [each.partition(": ")[2] for each in _in_use(deployer, stack, state, template, found.graph)]
     origins = stack.origins if isinstance(stack, StackArtifact) else {}
     changes = tuple(
         ResourceChange(
@@ -211,20 +268,34 @@ def _plan(deployer: Deployer, stack: Named, found: _Found, *, empty_buckets: boo
         changes,
         stack_id=state.id,
         changed=state.changed,
-        losses=tuple(thing.path for thing in things if thing.policy == "Delete" and is_data(thing.resource.type)),
+        losses=tuple(
+            thing.path
+            for thing in things
+            if thing.policy in {"Delete", ""} and thing.resource.type != _NESTED and is_data(thing.resource.type)
+        ),
         notes=tuple(notes),
     )
 
 
-def _contents(deployer: Deployer, stack: Named, things: Sequence[_Thing], *, empty_buckets: bool) -> Iterator[str]:
+def _contents(
+    deployer: Deployer, stack: Named, things: Sequence[_Thing], *, empty_buckets: bool, retain: frozenset[str]
+) -> Iterator[str]:
     """Yield what to know of what must be empty to be deleted."""
+    if empty_buckets:
+        for thing in _emptied(things, retain):
+            yield f"{thing.path} ({thing.resource.physical_id}): everything in it is deleted"
+        return
+    for thing in _filled(deployer, stack, things, retain):
+        told = "is not empty, so it cannot be deleted without --empty-buckets"
+        yield f"{thing.path} ({thing.resource.physical_id}): {told}"
+
+
+def _filled(deployer: Deployer, stack: Named, things: Sequence[_Thing], retain: frozenset[str]) -> Iterator[_Thing]:
+    """Yield the buckets that should go and are not empty."""
     client = partial(deployer.aws.client, region=deployer.run(stack.region).cloudformation.region)
-    for thing in _emptied(things):
-        name = thing.resource.physical_id
-        if empty_buckets:
-            yield f"{thing.path} ({name}): everything in it is deleted"
-        elif thing.resource.type == BUCKET and not is_empty(client, name):
-            yield f"{thing.path} ({name}): is not empty, so it cannot be deleted without --empty-buckets"
+    for thing in _emptied(things, retain):
+        if thing.resource.type == BUCKET and not is_empty(client, thing.resource.physical_id):
+            yield thing
 
 
 def _things(run: Run, stack: str, template: Any, prefix: str = "") -> Iterator[_Thing]:
@@ -233,18 +304,29 @@ def _things(run: Run, stack: str, template: Any, prefix: str = "") -> Iterator[_
     for resource in run.cloudformation.resources(stack):
         if resource.status in _GONE or not resource.physical_id:
             continue
-        policy = _KEEPS.get(str(definitions.get(resource.id, {}).get("DeletionPolicy", "")), "Delete")
+        definition = definitions.get(resource.id)
+        policy = "" if definition is None else _POLICIES.get(str(definition.get("DeletionPolicy", "Delete")), "")
         if resource.type == _NESTED and policy == "Delete":
-            inner = run.cloudformation.template(resource.physical_id)
+            inner = run.cloudformation.template(resource.physical_id, processed=True)
             yield from _things(run, resource.physical_id, inner, f"{prefix}{resource.id}/")
         yield _Thing(f"{prefix}{resource.id}", resource, policy)
 
 
-def _emptied(things: Sequence[_Thing]) -> list[_Thing]:
-    return [thing for thing in things if thing.resource.type in CONTAINERS and thing.policy == "Delete"]
+def _emptied(things: Sequence[_Thing], retain: frozenset[str]) -> list[_Thing]:
+    """Return what must be empty to go; with a nested stack that is kept stays what is in it."""
+    return [
+        thing
+        for thing in things
+        if thing.resource.type in CONTAINERS and thing.policy == "Delete" and _owner(thing) not in retain
+    ]
 
 
-def _destroy(deployer: Deployer, stacks: Mapping[str, Named], way: _Way, name: str) -> StackResult:
+def _owner(thing: _Thing) -> str:
+    """Return the logical id in the stack itself: of what is nested that of its stack."""
+    return thing.path.split("/")[0]
+
+
+def _destroy(deployer: Deployer, stacks: Mapping[str, Named], found: _Found, way: _Way, name: str) -> StackResult:
     run = deployer.run(stacks[name].region)
     began = run.clock.now()
     state = _rest(run, name, force=way.force)
@@ -252,13 +334,17 @@ def _destroy(deployer: Deployer, stacks: Mapping[str, Named], way: _Way, name: s
         return StackResult(name, "absent")
     if run.stop.requested:
         raise InterruptError(f"stack {name!r}: stopped before anything of it was deleted")
+    _check_same(deployer, found, way, state)
     things: tuple[_Thing, ...] = ()
     if state.status == "DELETE_IN_PROGRESS":
         run.tell(Began(name, "attach", region=run.cloudformation.region))
         history = known_before(run, state.id)
         after = watch(run, name, history, "", cancel=False)
     else:
-        things = tuple(_things(run, state.id, _template(run, state)))
+        template = _template(run, state)
+        things = tuple(_things(run, state.id, template))
+        if used := _in_use(deployer, stacks[name], state, template, found.graph):
+            raise GuardError([Problem(each) for each in used])
         if state.protected:
             run.cloudformation.protect(state.id, on=False)
         run.tell(Began(name, "delete", len(things), run.cloudformation.region))
@@ -311,7 +397,7 @@ def _again(
             advice = hint(resource.reason, resource.id)
             told = f"{resource.id} ({resource.type}) cannot be deleted: {resource.reason}"
             run.warn(state.name, f"{told}; {advice}" if advice else told)
-    refilled = way.empty_buckets and any(thing.path in failing for thing in _emptied(things))
+    refilled = way.empty_buckets and any(thing.path in failing for thing in _emptied(things, way.retain))
     if refilled:
         # Logs may have arrived while the rest was being deleted.
         _empty(way, run, state.name, things)
@@ -328,7 +414,7 @@ def _failing(run: Run, stack: str) -> frozenset[str]:
 
 def _empty(way: _Way, run: Run, stack: str, things: Sequence[_Thing]) -> None:
     client = partial(way.client, region=run.cloudformation.region)
-    for thing in _emptied(things):
+    for thing in _emptied(things, way.retain):
         if count := empty(run, client, thing.resource.type, thing.resource.physical_id):
             run.note(stack, f"{thing.path} ({thing.resource.physical_id}): emptied, {count} things deleted")
 

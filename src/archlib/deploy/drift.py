@@ -85,6 +85,11 @@ class StackDrift:
     unsupported: int = 0
     reason: str = ""
 
+    @property
+    def blind(self) -> bool:
+        """Return whether CloudFormation cannot compare anything that is in it."""
+        return self.status == "IN_SYNC" and self.unsupported > 0 and self.compared == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
@@ -282,12 +287,15 @@ def summary(drift: Drift) -> str:
     """Return it in one line."""
     drifted = [stack for stack in drift.stacks if stack.status == "DRIFTED"]
     unsure = [stack.stack for stack in drift.stacks if stack.status == "UNKNOWN"]
+    blind = [stack.stack for stack in drift.stacks if stack.blind]
     unsupported = sum(stack.unsupported for stack in drift.stacks)
     told = f"{len(drifted)} of {len(drift.stacks)} stacks were changed outside of CloudFormation"
     if drifted:
         told += f" ({sum(len(stack.resources) for stack in drifted)} resources)"
     if unsure:
         told += f"; CloudFormation cannot tell for {', '.join(unsure)}"
+    if blind:
+        told += f"; not compared: {', '.join(blind)}"
     return told + (f"; {unsupported} resources cannot be compared" if unsupported else "")
 
 
@@ -302,7 +310,7 @@ def _text(drift: Drift) -> Iterator[str]:
     for stack in drift.stacks:
         told = {"IN_SYNC": "as its template says", "DRIFTED": "changed", "UNKNOWN": "unknown", "ABSENT": "not deployed"}
         counts = f", {stack.unsupported} resources cannot be compared" if stack.unsupported else ""
-        yield f"{stack.stack}: {told[stack.status]}{counts}"
+        yield f"{stack.stack}: {'not compared' if stack.blind else told[stack.status]}{counts}"
         for resource in stack.resources:
             where = f"  ({resource.origin})" if resource.origin else ""
             symbol = "-" if resource.status == "DELETED" else "~"

@@ -10,6 +10,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, Protocol
 
 from archlib.core.artifact import StackArtifact
+from archlib.core.regions import GLOBAL_REGION
+from archlib.deploy.calls import DeniedError
 from archlib.deploy.deployer import Deployer
 from archlib.deploy.models import StackState
 
@@ -44,22 +46,36 @@ class StackName:
     region: str | None = None
 
 
-def find(deployer: Deployer, app: str, environment: str, *, regions: Sequence[str] = ()) -> tuple[StackName, ...]:
+def find(deployer: Deployer, app: str, environment: str) -> tuple[StackName, ...]:
     """Return the stacks that are tagged with ``app`` and ``environment``; nested ones belong to theirs.
+
+    What an app has in the deployer's region may come with stacks in the region of CloudFront. One there that has the
+    name of one here belongs to another deployment of the app.
 
     Args:
         deployer: of the account.
         app: name of the app.
         environment: its environment.
-        regions: where to look, besides the deployer's region.
     """
+    here = deployer.aws.region
+    found = {name: StackName(name, here) for name in _tagged(deployer, here, app, environment)}
+    if found and here != GLOBAL_REGION and deployer.identity.partition == "aws":
+        try:
+            others = _tagged(deployer, GLOBAL_REGION, app, environment)
+        except DeniedError as error:
+            deployer.run().note("", f"stacks in {GLOBAL_REGION} could not be looked for: {error}")
+            others = ()
+        found |= {name: StackName(name, GLOBAL_REGION) for name in others if name not in found}
+    return tuple(found.values())
+
+
+def _tagged(deployer: Deployer, region: str, app: str, environment: str) -> tuple[str, ...]:
     wanted = {"app": app, "environment": environment}
-    found = []
-    for region in dict.fromkeys((deployer.aws.region, *regions)):
-        for state in deployer.run(region).cloudformation.stacks():
-            if state.parent is None and state.tags.items() >= wanted.items():
-                found.append(StackName(state.name, region))  # noqa: PERF401  (two loops read better than one line)
-    return tuple(found)
+    return tuple(
+        state.name
+        for state in deployer.run(region).cloudformation.stacks()
+        if state.parent is None and state.tags.items() >= wanted.items()
+    )
 
 
 def dependencies(

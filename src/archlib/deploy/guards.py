@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from archlib.core.artifact import StackArtifact
 from archlib.core.target import Target
 from archlib.deploy.aws import Identity
 from archlib.deploy.models import ResourceChange
-from archlib.deploy.plan import StackPlan
+from archlib.deploy.plan import Plan, StackPlan
 from archlib.deploy.stateful import loses_data
 from archlib.errors import GuardError, Problem, StaleError
 
@@ -46,18 +47,24 @@ def check_changes(
     Raises:
         GuardError: something would be lost.
     """
-    problems = []
-    for change in changes:
-        if not loses_data(change, before) or change.resource in allow:
-            continue
-        forced = [each.path for each in change.properties if each.recreates != "never"]
-        verb = "deletes" if change.action == "remove" else "replaces" if change.certain else "may replace"
-        because = f" because {', '.join(forced)} {'changes' if len(forced) == 1 else 'change'}" if forced else ""
-        message = f"stack {stack.name!r}: {verb} {change.resource} ({change.type}), which holds data{because}"
-        advice = f"if that is right: --allow-replace {change.resource}"
-        problems.append(Problem(f"{message}; {advice}", stack.origins.get(change.resource)))
+    problems = [
+        # What is nested has the line of its stack.
+        _loss(stack.name, replace(change, origin=stack.origins.get(change.resource.split("/")[0])))
+        for change in changes
+        if loses_data(change, before) and change.resource not in allow
+    ]
     if problems:
         raise GuardError(problems)
+
+
+def _loss(stack: str, change: ResourceChange) -> Problem:
+    """Return what is lost, why, and how to allow it."""
+    forced = [each.path for each in change.properties if each.recreates != "never"]
+    sure, unsure = ("deletes", "may delete") if change.action == "remove" else ("replaces", "may replace")
+    because = f" because {', '.join(forced)} {'changes' if len(forced) == 1 else 'change'}" if forced else ""
+    verb = sure if change.certain else unsure
+    message = f"stack {stack!r}: {verb} {change.resource} ({change.type}), which holds data{because}"
+    return Problem(f"{message}; if that is right: --allow-replace {change.resource}", change.origin)
 
 
 def check_approved(stack: str, changes: Iterable[ResourceChange], plan: StackPlan) -> None:
@@ -70,10 +77,29 @@ def check_approved(stack: str, changes: Iterable[ResourceChange], plan: StackPla
     new = [change for change in changes if (change.resource, change.action) not in approved]
     if plan.estimated:
         # From templates alone it is not known which references make a resource change.
-        known = {change.resource for change in plan.changes}
-        new = [change for change in new if change.action in {"remove", "replace"} or change.resource not in known]
+        new = [change for change in new if change.action != "modify"]
     if new:
         named = ", ".join(f"{change.action} {change.resource}" for change in new)
         raise StaleError(
             f"stack {stack!r}: the approved plan does not have: {named}; plan again, and have it approved again"
         )
+
+
+def check_losses(plan: Plan, *, allow: frozenset[str]) -> None:
+    """Refuse a plan that loses data, before any of it is carried out.
+
+    Args:
+        plan: what would happen.
+        allow: logical ids.
+
+    Raises:
+        GuardError: something would be lost.
+    """
+    problems = [
+        _loss(stack.stack, change)
+        for stack in plan.stacks
+        for change in stack.changes
+        if change.resource in stack.losses and change.resource not in allow
+    ]
+    if problems:
+        raise GuardError(problems)

@@ -15,13 +15,13 @@ from archlib.deploy.deployer import Deployer
 from archlib.deploy.diagnose import diagnose
 from archlib.deploy.guards import check_account
 from archlib.deploy.journal import Entry
-from archlib.deploy.models import COMPLETE, Failure, StackResult, StackState
+from archlib.deploy.models import COMPLETE, UPDATABLE, Failure, StackResult, StackState
 from archlib.deploy.plan import Plan, StackPlan
 from archlib.deploy.references import needs, spread
 from archlib.deploy.reporter import Began, Ended
 from archlib.deploy.run import PREFIX, Run
-from archlib.deploy.settle import settle
-from archlib.deploy.watch import known_before, watch
+from archlib.deploy.settle import stuck, wait_for_other
+from archlib.deploy.watch import is_over, known_before, watch
 from archlib.errors import ArchlibError, GuardError, InterruptError, Problem, SettingsError, StaleError
 
 MOST = 200
@@ -59,7 +59,8 @@ class Importable:
             move = f"move it from there (archlib rename --stack {self.owner} --to {self.stack} ...)"
             return f"stack {self.owner} has it; {move}, or give this one another name"
         told = " ".join(
-            f"--resource {self.resource}.{key}={value or 'VALUE'}" for key, value in self.identifier.items()
+            f"--resource {self.resource}{f'.{key}' if key else ''}={value or 'VALUE'}"
+            for key, value in self.identifier.items()
         )
         return f"archlib import --stack {self.stack} {told}"
 
@@ -78,10 +79,12 @@ def plan_import(deployer: Deployer, stack: StackArtifact, identifiers: Identifie
     Raises:
         SettingsError: something in it cannot be imported, all problems at once.
         DeployError: CloudFormation refuses.
+        StuckError: the stack cannot be changed as it is.
+        RunningError: somebody else has been working on it for too long.
     """
     check_account(deployer.target, deployer.identity, deployer.aws.region)
     run = deployer.run(stack.region)
-    state = settle(run, stack.name, run.cloudformation.stack(stack.name))
+    state = _at_rest(run, stack.name)
     exists = state is not None and state.status != "REVIEW_IN_PROGRESS"
     now = run.cloudformation.template(state.id) if state and exists else {}
     problems = list(_problems(stack, now, identifiers))
@@ -104,6 +107,19 @@ def plan_import(deployer: Deployer, stack: StackArtifact, identifiers: Identifie
     name = f"{PREFIX}-plan-{job.content[:24]}-{run.token('x')[-8:]}"
     request = _request(job.request(run, state, name=name), state if exists else None, imports)
     return _ask(deployer, merged, state, request, job.content)
+
+
+def _at_rest(run: Run, stack: str) -> StackState | None:
+    """Return the stack when it can be changed, or None when there is none; nothing is rolled back or deleted for it."""
+    state = run.cloudformation.stack(stack)
+    if state is not None and state.busy:
+        wait_for_other(run, state)
+        state = run.cloudformation.stack(stack)
+    if state is None or state.status == "DELETE_COMPLETE":
+        return None
+    if state.status in UPDATABLE or state.status == "REVIEW_IN_PROGRESS":
+        return state
+    raise stuck(state)
 
 
 def execute_import(deployer: Deployer, plan: Plan) -> StackResult:
@@ -133,7 +149,9 @@ def execute_import(deployer: Deployer, plan: Plan) -> StackResult:
         raise _stale(stack.name, str(error)) from None
     final = watch(run, stack.name, history, token, cancel=False)
     run.journal.drop(stack.name)
-    status = history.outcome(token) or final.status
+    outcome = history.outcome(token)
+    # Its last event may come after the stack shows how it ended.
+    status = outcome if is_over(outcome) else final.status
     if status not in COMPLETE:
         failure = diagnose(stack.name, history.events, status=status, origins=stack.origins)
         run.tell(Ended(stack.name, failure=failure))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from archlib.core.origin import Origin
 from archlib.deploy import past
@@ -19,6 +18,7 @@ from archlib.deploy.evidence import gather
 from archlib.deploy.existing import Named
 from archlib.deploy.models import Failure, StackEvent, StackState
 from archlib.deploy.operation import why_failed
+from archlib.deploy.parameters import secret_outputs
 from archlib.deploy.redact import MASK, is_secret_name
 from archlib.deploy.run import Run
 from archlib.deploy.watch import History
@@ -53,6 +53,11 @@ class StackStatus:
     protected: bool = False
     waiting: tuple[str, ...] = ()
     next: str = ""
+
+    @property
+    def stuck(self) -> bool:
+        """Return whether something failed that was not put back."""
+        return self.status.endswith("_FAILED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,7 @@ def outputs(deployer: Deployer, stacks: Sequence[Named]) -> Outputs:
         state = run.cloudformation.stack(stack.name)
         if state is None or not state.outputs:
             return ()
-        hidden = frozenset(_hidden(run.cloudformation.template(state.id)))
+        hidden = secret_outputs(run.cloudformation.template(state.id))
         return tuple(
             Output(state.name, name, MASK, secret=True)
             if name in hidden or is_secret_name(name)
@@ -231,13 +236,3 @@ def _find(run: Run, stack: str) -> StackState:
 def _each(deployer: Deployer, stacks: Sequence[Named], look: Callable[[Named], T]) -> tuple[T, ...]:
     with ThreadPoolExecutor(deployer.options.workers) as pool:
         return tuple(pool.map(look, stacks))
-
-
-def _hidden(template: Any) -> Iterator[str]:
-    """Yield the names of the outputs that show a parameter with NoEcho."""
-    definitions: Mapping[str, Any] = template.get("Parameters", {})
-    secrets = [name for name, each in definitions.items() if str(each.get("NoEcho", "")).lower() == "true"]
-    for name, output in template.get("Outputs", {}).items():
-        text = json.dumps(output.get("Value"))
-        if any(f'"Ref": "{secret}"' in text or f"${{{secret}}}" in text for secret in secrets):
-            yield name

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -105,4 +106,7 @@ def is_alive(pid: int) -> bool:
 def state_folder() -> Path:
     """Return the folder in which this system's programs keep what they were doing."""
     base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "archlib"
+    try:
+        return (Path(base) if base else Path.home() / ".local" / "state") / "archlib"
+    except RuntimeError:  # containers may run as a user that nobody knows
+        return Path(tempfile.gettempdir()) / f"archlib-{os.getuid()}"

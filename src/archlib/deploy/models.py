@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from archlib.core.origin import Origin
+from archlib.deploy.redact import MASK, is_secret_name
 
 COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 """Statuses of a stack whose last change worked."""
@@ -34,6 +35,7 @@ class StackState:
         role: ARN of the service role that sticks to it.
         notifications: ARNs of the topics that are told of its events.
         protected: termination protection is on.
+        rollback_alarms: ARNs of the alarms that roll its changes back.
         parent: ARN of the stack it is nested in.
         drift: what the last detection of drift found: ``IN_SYNC``, ``DRIFTED`` ..., if there was one.
     """
@@ -49,6 +51,7 @@ class StackState:
     role: str | None = None
     notifications: tuple[str, ...] = ()
     protected: bool = False
+    rollback_alarms: tuple[str, ...] = ()
     parent: str | None = None
     drift: str = ""
 
@@ -234,6 +237,7 @@ class StackResult:
         orphans: things that CloudFormation could not delete and no longer knows.
         left: what was left as it was, each with why: kept when its stack went, or skipped in a rollback.
         told: names of the outputs that are for people; None: all.
+        secret: names of the outputs that nobody should see.
         cleaning: ARN of the stack while what an update replaced is still being deleted.
     """
 
@@ -244,4 +248,12 @@ class StackResult:
     orphans: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     told: tuple[str, ...] | None = None
+    secret: frozenset[str] = frozenset()
     cleaning: str = ""
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """Return the outputs without secrets."""
+        return {
+            name: MASK if name in self.secret or is_secret_name(name) else value for name, value in self.outputs.items()
+        }

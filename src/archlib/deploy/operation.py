@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -31,10 +34,21 @@ from archlib.deploy.reporter import Began
 from archlib.deploy.run import Run, is_same_content
 from archlib.deploy.settle import settle
 from archlib.deploy.watch import History, known_before, watch
-from archlib.errors import ArchlibError, DeployError, InterruptError, Problem, StaleError, StuckError
+from archlib.errors import (
+    ArchlibError,
+    AwsError,
+    DeployError,
+    GuardError,
+    InterruptError,
+    Problem,
+    RunningError,
+    StaleError,
+    StuckError,
+)
 
 _ROUNDS = 5
 _IAM_SETTLES = 15.0
+_RESOLVED_ANEW = re.compile(r'"(Fn::)?Transform"|"Fn::GetStackOutput"|\{\{resolve:ssm(-secure)?:[^:}]+\}\}')
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,10 @@ class Job:
             capabilities=self.capabilities,
             role=target.service_role,
             notifications=target.notifications,
-            rollback_alarms=target.rollback_alarms,
+            # Nothing given keeps what the stack has; an empty list takes it away.
+            rollback_alarms=target.rollback_alarms
+            if target.rollback_alarms or (state and state.rollback_alarms)
+            else None,
             rollback_minutes=target.rollback_minutes,
             nested=has_nested,
             on_failure=run.options.on_failure if creates else None,
@@ -102,10 +119,17 @@ class Approval:
     Attributes:
         plan: what was shown.
         binding: anything else is refused as stale; otherwise the guards decide.
+        moved: this run changed a stack whose values this one takes.
     """
 
     plan: StackPlan
     binding: bool
+    moved: bool = False
+
+    @property
+    def agreed(self) -> StackPlan:
+        """Return the plan as it binds: what follows from values that this very run brought was not known."""
+        return replace(self.plan, estimated=True) if self.moved else self.plan
 
 
 def deploy(run: Run, job: Job, *, approval: Approval | None = None) -> StackResult:
@@ -118,44 +142,61 @@ def deploy(run: Run, job: Job, *, approval: Approval | None = None) -> StackResu
         RunningError: nobody watches any more, or somebody else does not come to an end.
         InterruptError: the user stopped before anything was changed.
     """
-    began = run.clock.now()
-    retried = False
+    began, retried = run.clock.now(), False
     for round_ in range(_ROUNDS):
         if run.stop.requested:
             raise InterruptError(f"stack {job.name!r}: stopped before anything was changed")
-        state = run.cloudformation.stack(job.name)
-        entry = run.journal.get(job.name)
-        if entry is not None and not is_alive(entry.pid):
-            _tidy(run, job.name, entry, state)
-            state = run.cloudformation.stack(job.name)
-        attached = _attach(run, job, state)
-        if attached is not None:
-            return replace(attached, seconds=run.clock.now() - began)
-        state = settle(run, job.name, state)
-        _check_identity(state, approval)
-        if state is not None and is_unchanged(run, job, state):
-            _protect(run, state)
-            return StackResult(job.name, "unchanged", state.outputs)
         try:
-            result = _change(run, job, state, approval)
+            result = _bring(run, job, approval, fresh=not retried)
         except ReplanError as error:
             if approval and approval.binding:
                 raise StaleError(f"stack {job.name!r}: {error}; plan again, and have it approved again") from None
             run.note(job.name, f"{error}; looking again")
             run.clock.sleep(1.0 + round_)
             approval = None
-            continue
         except DeployError as error:
             # Roles and users that were just made are not known everywhere at once.
-            failure = getattr(error, "failure", None)
-            if retried or isinstance(error, StuckError) or failure is None or not is_transient(failure.reason):
+            if retried or isinstance(error, StuckError) or not error.failure or not is_transient(error.failure.reason):
                 raise
             retried = True
-            run.note(job.name, f"{failure.reason}; trying once more in {_IAM_SETTLES:.0f} s")
+            run.note(job.name, f"{error.failure.reason}; trying once more in {_IAM_SETTLES:.0f} s")
             run.clock.sleep(_IAM_SETTLES)
-            continue
-        return replace(result, seconds=run.clock.now() - began)
+            approval = approval and replace(approval, plan=replace(approval.plan, change_set=""))
+        else:
+            if result is not None:
+                return replace(result, seconds=run.clock.now() - began)
     raise StaleError(f"stack {job.name!r}: others keep changing it; try again when they are done")
+
+
+def _bring(run: Run, job: Job, approval: Approval | None, *, fresh: bool) -> StackResult | None:
+    """Bring the stack there once; None: somebody else did, but perhaps with other secrets.
+
+    Args:
+        run: the run.
+        job: the stack as it should be.
+        approval: what somebody agreed to.
+        fresh: this run has not changed the stack yet.
+    """
+    state = run.cloudformation.stack(job.name)
+    entry = run.journal.get(job.name)
+    if entry is not None and _is_dead(run, entry):
+        _tidy(run, job.name, entry, state)
+        state = run.cloudformation.stack(job.name)
+    attached = _attach(run, job, state)
+    if attached is not None:
+        # A token does not tell secrets.
+        return None if any(job.parameters.get(name) is not None for name in job.secrets) else attached
+    bound = approval.plan if approval and approval.binding and fresh else None
+    if bound:
+        check_identity(state, bound)
+    before, state = state, settle(run, job.name, state)
+    if bound and before is not state and bound.action != "recreate":
+        check_identity(state, bound)
+    planned = approval is not None and approval.plan.change_set
+    if state is not None and not planned and is_unchanged(run, job, state):
+        _protect(run, state)
+        return StackResult(job.name, "unchanged", state.outputs)
+    return _change(run, job, state, approval)
 
 
 def finish(run: Run, name: str, stack_id: str) -> tuple[str, ...]:
@@ -180,14 +221,15 @@ def is_unchanged(run: Run, job: Job, state: StackState) -> bool:
     """
     template = job.artifact.template
     options = run.options
-    if state.status not in UPDATABLE or options.revert_drift or options.import_existing or "Transform" in template:
+    if state.status not in UPDATABLE or options.revert_drift or options.import_existing:
         return False
     definitions: Mapping[str, Mapping[str, object]] = template.get("Parameters", {})
     if any(str(definition.get("Type", "")).startswith("AWS::SSM") for definition in definitions.values()):
         return False
+    if _RESOLVED_ANEW.search(json.dumps(template)):
+        return False
     kept = {name: state.parameters.get(name) for name, value in job.parameters.items() if value is None}
-    defaults = {name: str(definition.get("Default")) for name, definition in definitions.items()}
-    wanted = {**defaults, **job.parameters, **kept}
+    wanted = {**job.parameters, **kept}
     return (
         job.secrets.isdisjoint(name for name, value in job.parameters.items() if value is not None)
         and all(name in job.secrets or value == state.parameters.get(name) for name, value in wanted.items())
@@ -195,25 +237,28 @@ def is_unchanged(run: Run, job: Job, state: StackState) -> bool:
         and dict(job.artifact.tags) == dict(state.tags)
         and (run.target.service_role is None or run.target.service_role == state.role)
         and sorted(run.target.notifications) == sorted(state.notifications)
+        and sorted(run.target.rollback_alarms) == sorted(state.rollback_alarms)
         and run.cloudformation.template(state.id) == template
     )
 
 
 def _protect(run: Run, state: StackState) -> None:
     """Give the stack what no change set can: termination protection and a stack policy."""
-    if run.target.protected and not state.protected:
-        run.cloudformation.protect(state.id, on=True)
-    if run.target.stack_policy:
+    try:
+        if run.target.protected and not state.protected:
+            run.cloudformation.protect(state.id, on=True)
         body = run.target.stack_policy
-        if run.cloudformation.stack_policy(state.id) != body:
+        if body and run.cloudformation.stack_policy(state.id) != body:
             run.cloudformation.set_stack_policy(state.id, body)
+    except ServiceError as error:
+        run.warn(state.name, f"is in place, but could not be protected: {error}")
 
 
 def _attach(run: Run, job: Job, state: StackState | None) -> StackResult | None:
     """Follow an operation that brings just what ``job`` says: of a run that died, or of one somewhere else."""
-    if state is None or not state.busy or state.status.startswith("DELETE"):
+    if state is None or not state.busy or state.status == CLEANING or state.status.startswith("DELETE"):
         return None
-    events = run.cloudformation.events(state.id, pages=1)
+    events = run.cloudformation.events(state.id, pages=20)
     roots = [event for event in events if event.of_stack and event.token]
     token = roots[-1].token if roots else ""
     if not is_same_content(token, job.content):
@@ -237,14 +282,16 @@ def _tidy(run: Run, stack: str, entry: Entry, state: StackState | None) -> None:
     run.journal.drop(stack)
 
 
-def _check_identity(state: StackState | None, approval: Approval | None) -> None:
+def _is_dead(run: Run, entry: Entry) -> bool:
+    """Return whether the run that wrote ``entry`` is over; processes of containers often have the same number."""
+    return not is_alive(entry.pid) or (entry.pid == os.getpid() and run.id not in entry.token)
+
+
+def check_identity(state: StackState | None, plan: StackPlan) -> None:
     """Refuse a plan that was made for a stack that is another one now."""
-    if approval is None or not approval.binding:
-        return
-    plan = approval.plan
     was, is_ = (plan.stack_id, plan.changed), (state.id if state else "", state.changed if state else "")
     shell = state is not None and state.status == "REVIEW_IN_PROGRESS" and not plan.stack_id
-    if was != is_ and not shell and plan.action != "recreate":
+    if was != is_ and not shell:
         raise StaleError(
             f"stack {plan.stack!r}: changed since the plan was made; plan again, and have it approved again"
         )
@@ -271,26 +318,32 @@ def _change(run: Run, job: Job, state: StackState | None, approval: Approval | N
         changes = change_set.changes
         check_changes(job.artifact, changes, before, allow=run.options.allow)
         if approval and approval.binding:
-            check_approved(job.name, changes, approval.plan)
-    except ArchlibError:
-        drop(run, job.name, change_set, shell=state is None)
-        raise
-    history = known_before(run, change_set.stack_id)
-    region = run.cloudformation.region
-    run.tell(Began(job.name, "create" if creates else "update", len(change_set.changes), region))
-    run.journal.put(job.name, Entry("execute", change_set.stack_id, change_set.id, token, shell=False))
-    try:
+            check_approved(job.name, changes, approval.agreed)
+        history = known_before(run, change_set.stack_id)
+        region = run.cloudformation.region
+        run.tell(Began(job.name, "create" if creates else "update", len(change_set.changes), region))
+        run.journal.put(job.name, Entry("execute", change_set.stack_id, change_set.id, token, shell=False))
         changesets.execute(run, change_set, token)
-    except ReplanError:
-        drop(run, job.name, change_set, shell=state is None)
+    except RunningError:
         raise
-    final = watch(run, job.name, history, token)
+    except (ArchlibError, ReplanError) as error:
+        # What was approved stays: allowed by its id, it can be carried out all the same.
+        if not (planned and isinstance(error, GuardError)):
+            drop(run, job.name, change_set, shell=state is None)
+        raise
+    final = watch(run, job.name, history, token, before=None if creates else state)
     return _conclude(run, job, final, history, token, creates=creates)
 
 
 def _planned(run: Run, job: Job, approval: Approval | None) -> ChangeSet | None:
     """Return the change set of the plan, if it still does just what ``job`` says."""
-    if approval is None or not approval.plan.change_set or approval.plan.content != job.content:
+    if approval is None or not approval.plan.content:
+        return None
+    if approval.plan.content != job.content:
+        if approval.binding and not approval.moved:
+            raise ReplanError("it would get other values than those of the plan")
+        return None
+    if not approval.plan.change_set:
         return None
     found = run.cloudformation.change_set(approval.plan.change_set, full=True)
     usable = found is not None and found.status == "CREATE_COMPLETE" and found.execution == "AVAILABLE"
@@ -321,19 +374,25 @@ def why_failed(run: Run, stack: str, change_set: ChangeSet, origins: Mapping[str
     """Return why a change set could not be made."""
     failure = _refused(stack, change_set.reason, origins)
     if is_early_validation(change_set.reason):
-        found = run.cloudformation.early_failures(change_set.id)
-        names = [next((part for part in where.split("/") if part in origins), "") for where, _ in found]
-        known = next(filter(None, names), "")
-        return replace(
-            failure,
-            resource=known,
-            reason="; ".join(f"{where}: {what}" for where, what in found) or change_set.reason,
-            origin=origins.get(known),
-            next="change what is named; if AWS is wrong about it: archlib deploy --no-validation",
-        )
+        return _validated(run, failure, change_set.id, origins)
     if is_hook(change_set.reason):
         return replace(failure, evidence=run.cloudformation.hook_advice(change_set.id))
     return failure
+
+
+def _validated(run: Run, failure: Failure, target: str, origins: Mapping[str, Origin]) -> Failure:
+    """Return ``failure`` with what early validation found wrong with ``target``."""
+    everything = run.cloudformation.early_failures(target)
+    found = [each for each in everything if each[0].startswith("/")] or everything
+    names = [next((part for part in where.split("/") if part in origins), "") for where, _ in found]
+    known = next(filter(None, names), "")
+    return replace(
+        failure,
+        resource=known,
+        reason="; ".join(f"{where}: {what}" for where, what in found) or failure.reason,
+        origin=origins.get(known),
+        next="change what is named; if AWS is wrong about it: archlib deploy --no-validation",
+    )
 
 
 def _refused(stack: str, reason: str, origins: Mapping[str, Origin]) -> Failure:
@@ -353,32 +412,41 @@ def drop(run: Run, stack: str, change_set: ChangeSet, *, shell: bool) -> None:
     """Delete the change set, and the stack that was made only to hold it."""
     changesets.discard(run, change_set.id)
     if shell:
-        state = run.cloudformation.stack(change_set.stack_id)
-        others = [
-            item for item in run.cloudformation.change_sets(change_set.stack_id) if item["ChangeSetId"] != change_set.id
-        ]
-        if state and state.status == "REVIEW_IN_PROGRESS" and not others:
-            run.cloudformation.delete(state.id, run.token("shell"))
+        try:
+            _drop_shell(run, change_set)
+        except AwsError as error:
+            run.note(stack, f"the empty stack that held a change set could not be deleted: {error}")
     run.journal.drop(stack)
+
+
+def _drop_shell(run: Run, change_set: ChangeSet) -> None:
+    state = run.cloudformation.stack(change_set.stack_id)
+    others = [
+        item for item in run.cloudformation.change_sets(change_set.stack_id) if item["ChangeSetId"] != change_set.id
+    ]
+    if state and state.status == "REVIEW_IN_PROGRESS" and not others:
+        run.cloudformation.delete(state.id, run.token("shell"))
 
 
 def _conclude(run: Run, job: Job, final: StackState, history: History, token: str, *, creates: bool) -> StackResult:
     run.journal.drop(job.name)
     status = history.outcome(token) or final.status
+    if status.endswith("_IN_PROGRESS") and status != CLEANING:
+        # Ours never came to its own end, as far as events tell; they may be late.
+        foreign = [event for event in history.of_root() if event.token != token and "DELETE" in event.status]
+        if foreign:
+            message = f"stack {job.name!r}: somebody else deleted it meanwhile (token {foreign[-1].token or 'none'})"
+            raise DeployError(f"{message}; it is {final.status}; talk to them, then deploy again")
+        status = final.status
     if status in COMPLETE or status == CLEANING:
         _protect(run, final)
         action: Literal["created", "updated"] = "created" if creates else "updated"
         cleaning = final.id if final.status == CLEANING else ""
         return StackResult(job.name, action, final.outputs, orphans=orphans(history.events), cleaning=cleaning)
     events = [event for event in history.events if event.token in {token, ""}]
-    if status.endswith("_IN_PROGRESS"):
-        # Ours never came to its own end.
-        foreign = [event for event in history.of_root() if event.token != token and "DELETE" in event.status]
-        if foreign:
-            message = f"stack {job.name!r}: somebody else deleted it meanwhile (token {foreign[-1].token or 'none'})"
-            raise DeployError(f"{message}; it is {final.status}; talk to them, then deploy again")
-        status = final.status
     failure = diagnose(job.name, events, status=status, origins=job.artifact.origins, evidence=history.evidence)
+    if is_early_validation(failure.reason):
+        failure = _validated(run, failure, final.id, job.artifact.origins)
     raise failed(failure, run, stuck=status.endswith("_FAILED"))
 
 
@@ -387,12 +455,5 @@ def failed(failure: Failure, run: Run, *, stuck: bool = False) -> DeployError:
     where = f"{failure.resource}: " if failure.resource else ""
     message = f"stack {failure.stack!r}: {where}{failure.reason}; {failure.next}"
     error = (StuckError if stuck else DeployError)(Problem(run.redact(message), failure.origin))
-    error.failure = replace(
-        failure,
-        reason=run.redact(failure.reason),
-        state=run.redact(failure.state),
-        next=run.redact(failure.next),
-        evidence=tuple(map(run.redact, failure.evidence)),
-        others=tuple(map(run.redact, failure.others)),
-    )
+    error.failure = run.masked(failure)
     return error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from archlib.core.artifact import StackArtifact
 from archlib.errors import Problem, SettingsError
@@ -19,6 +21,18 @@ def secret_defaults(stack: StackArtifact) -> frozenset[str]:
     """Return the defaults of these parameters."""
     definitions = stack.template.get("Parameters", {})
     return frozenset(str(definitions[name].get("Default", "")) for name in secrets(stack))
+
+
+def secret_outputs(template: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the outputs of ``template`` that show a parameter with NoEcho."""
+    definitions: Mapping[str, Any] = template.get("Parameters", {})
+    hidden = [name for name, each in definitions.items() if str(each.get("NoEcho", "")).lower() == "true"]
+    texts = {name: json.dumps(output.get("Value")) for name, output in template.get("Outputs", {}).items()}
+    return frozenset(
+        name
+        for name, text in texts.items()
+        if any(f'"Ref": "{secret}"' in text or f"${{{secret}}}" in text for secret in hidden)
+    )
 
 
 def given(stack: StackArtifact, name: str, values: Mapping[str, str]) -> str | None:
@@ -47,7 +61,7 @@ def resolve(
     """
     known: dict[str, str | None] = {}
     unknown: set[str] = set()
-    for name, definition in stack.template.get("Parameters", {}).items():
+    for name in stack.template.get("Parameters", {}):
         source = stack.parameters.get(name)
         kind = source.kind if source else "user"
         if source and kind == "output":
@@ -62,8 +76,8 @@ def resolve(
             known[name] = prefix_list(source.output)
         elif (value := given(stack, name, values)) is not None:
             known[name] = value
-        elif "Default" not in definition:
-            known[name] = None
+        else:
+            known[name] = None  # like CloudFormation itself: what was given once stays
     return known, frozenset(unknown)
 
 

@@ -136,10 +136,12 @@ def from_data(data: Any) -> Plan:
         message = f"must be a plan that archlib plan --save wrote with schema_version {SCHEMA_VERSION}; plan again"
         raise SourceError(Problem(f"plan: {message}"))
     try:
+        facts = adapter(str).validate_python([data[key] for key in ("app", "environment", "account", "region")])
         stacks = adapter(StackPlan).validate_python(data["stacks"])
         artifacts = adapter(StackArtifact).validate_python(data["artifacts"])
         (target,) = adapter(Target).validate_python([data["target"]])
-        return Plan(data["app"], data["environment"], data["account"], data["region"], stacks, artifacts, target)
+        app, environment, account, region = facts
+        return Plan(app, environment, account, region, stacks, artifacts, target)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])

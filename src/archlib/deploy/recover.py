@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from archlib.deploy import past
-from archlib.deploy.calls import DoubtError
+from archlib.deploy.calls import DoubtError, ServiceError
 from archlib.deploy.diagnose import diagnose
 from archlib.deploy.evidence import gather
 from archlib.deploy.models import COMPLETE, StackResult, StackState
@@ -111,6 +111,10 @@ def cancel(run: Run, stack: str, *, delete: bool = False) -> StackResult:
             run.cloudformation.cancel_update(state.id, run.token("cancel"))
         except DoubtError:
             run.note(stack, "no answer to the call that cancels it; looking what happens")
+        except ServiceError:
+            now = run.cloudformation.stack(state.id)
+            if now is None or now.status == "UPDATE_IN_PROGRESS":
+                raise
         after = watch(run, stack, history, "", settle=True, cancel=False)
     elif state.busy:
         message = f"stack {stack!r}: is {state.status}, which cannot be stopped"
@@ -145,7 +149,7 @@ def attach(run: Run, stack: str) -> StackResult:
     operation = past.last(run, state.id)
     history = operation.history if operation else History(state.id)
     if not state.busy:
-        run.note(state.name, f"nothing is going on: it is {state.status} since {state.changed}")
+        run.note(state.name, f"nothing is going on: it is {state.status} since {state.changed[:19]}")
         return _outcome(run, state, operation or Operation(history, state.status))
     run.tell(Began(state.name, "attach", region=run.cloudformation.region))
     history.seen.update(event.id for event in run.cloudformation.events(state.id, pages=1))

@@ -11,7 +11,7 @@ from archlib.core.target import Target
 from archlib.deploy.clock import Clock, Stop
 from archlib.deploy.cloudformation import CloudFormation
 from archlib.deploy.journal import Journal
-from archlib.deploy.models import StackEvent
+from archlib.deploy.models import Failure, StackEvent
 from archlib.deploy.redact import Redactor
 from archlib.deploy.reporter import Began, Ended, Note, Progress, Report, Reporter, Waiting
 
@@ -87,12 +87,30 @@ class Run:
         match report:
             case Progress(event=StackEvent() as event) if event.reason:
                 report = replace(report, event=replace(event, reason=self.redact(event.reason)))
-            case Note() | Ended():
+            case Note():
                 report = replace(report, text=self.redact(report.text))
+            case Ended():
+                report = replace(
+                    report,
+                    text=self.redact(report.text),
+                    failure=report.failure and self.masked(report.failure),
+                    result=report.result and replace(report.result, outputs=report.result.shown),
+                )
             case Began() | Waiting() | Progress():
                 pass
         with self._lock:
             self.reporter.notify(report)
+
+    def masked(self, failure: Failure) -> Failure:
+        """Return ``failure`` without secrets."""
+        return replace(
+            failure,
+            reason=self.redact(failure.reason),
+            state=self.redact(failure.state),
+            next=self.redact(failure.next),
+            evidence=tuple(map(self.redact, failure.evidence)),
+            others=tuple(map(self.redact, failure.others)),
+        )
 
     def note(self, stack: str, text: str) -> None:
         """Tell something by the way."""

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from archlib.deploy.calls import DoubtError
 from archlib.deploy.diagnose import causes
 from archlib.deploy.evidence import about, live_hint
 from archlib.deploy.models import CLEANING, StackEvent, StackState
@@ -18,6 +19,7 @@ _POLL = (0.5, 1.0, 2.0, 2.0, 2.0, 5.0, 5.0, 5.0, 15.0)
 _CHECK = 30.0
 _HEARTBEAT = 30.0
 _STALE_READS = 3
+_LATE_READS = 10
 _RENEW = 300.0
 _HINT_AGAIN = 60.0
 _NESTED = "AWS::CloudFormation::Stack"
@@ -104,7 +106,14 @@ def is_over(status: str) -> bool:
 
 
 def watch(
-    run: Run, stack: str, history: History, token: str, *, settle: bool = False, cancel: bool = True
+    run: Run,
+    stack: str,
+    history: History,
+    token: str,
+    *,
+    settle: bool = False,
+    cancel: bool = True,
+    before: StackState | None = None,
 ) -> StackState:
     """Return the stack when the operation ``token`` is over.
 
@@ -115,11 +124,12 @@ def watch(
         token: of the operation; empty: whatever is going on.
         settle: also wait until what was replaced is deleted.
         cancel: whether an interrupt may cancel the operation, if the run's options say so.
+        before: the stack as it was, from which a late read can be told.
 
     Raises:
         RunningError: the user left, or AWS did not answer for too long; the operation goes on.
     """
-    watcher = _Watcher(run, stack, history, token, settle=settle)
+    watcher = _Watcher(run, stack, history, token, settle=settle, before=before)
     while True:
         try:
             state = watcher.look()
@@ -139,7 +149,10 @@ def watch(
 class _Watcher:
     """What watching one operation has to remember."""
 
-    def __init__(self, run: Run, stack: str, history: History, token: str, *, settle: bool) -> None:
+    def __init__(
+        self, run: Run, stack: str, history: History, token: str, *, settle: bool, before: StackState | None
+    ) -> None:
+        self._before = before
         self.cancelled = False
         self._run = run
         self._stack = stack
@@ -147,7 +160,7 @@ class _Watcher:
         self._token = token
         self._settle = settle
         self._began = self._heard = self._told = self._checked = run.clock.now()
-        self._polls = self._stale = 0
+        self._polls = self._stale = self._late = 0
         self._slow: set[str] = set()
         self._hints: dict[str, float] = {}
 
@@ -164,9 +177,12 @@ class _Watcher:
             return None
         self._checked = now
         state = _describe(self._run, self._history.root)
-        if not ended:
-            if not self._is_over(state.status):
+        if not self._is_over(state.status) or (ended and self._before and state.changed == self._before.changed):
+            # Stacks may be read later than their events.
+            self._late += 1
+            if not ended or self._late <= _LATE_READS:
                 return None
+        if not ended:
             # A read right after the start may still show the state before it.
             self._stale += 1
             if self._token and not status and self._stale <= _STALE_READS:
@@ -180,6 +196,8 @@ class _Watcher:
         try:
             self._run.cloudformation.cancel_update(self._history.root, self._run.token("cancel"))
             self._run.note(self._stack, "asked CloudFormation to cancel the update; it rolls back now")
+        except DoubtError:
+            self._run.note(self._stack, "no answer to the call that cancels it; looking what happens")
         except ArchlibError as error:
             self._run.warn(self._stack, f"cannot be cancelled: {error}")
 

@@ -212,13 +212,14 @@ def prepare(place: Place) -> None:
 
 
 def deploy(
-    place: Place, *, agree: Callable[[Plan], bool] | None = None, lint: bool = True
+    place: Place, *, agree: Callable[[Plan], bool] | None = None, binding: bool = False, lint: bool = True
 ) -> tuple[Plan, Deployment | None]:
     """Check, plan, ask, and deploy the stacks of ``place``.
 
     Args:
         place: what goes where.
         agree: is shown the plan and says whether to go on; None: goes on.
+        binding: refuse whatever is not in the plan that was shown; otherwise the guards alone decide.
         lint: check the templates first.
 
     Returns:
@@ -234,7 +235,7 @@ def deploy(
         if not plan.empty and agree is not None and not agree(plan):
             return plan, None
         try:
-            return plan, place.deployer.execute(plan, binding=False)
+            return plan, place.deployer.execute(plan, binding=binding)
         except ArchlibError as error:
             _advise(place, error)
             raise

@@ -32,19 +32,23 @@ def test_every_report_is_a_line() -> None:
         reporter.notify(progress("web", "Jobs", "NEW_STATUS", usually=80))
         reporter.notify(Note("web", EVIL, "warning"))
         reporter.notify(Waiting("web", 60, ("Jobs",)))
-        reporter.notify(Ended("web", StackResult("web", "updated", {"Url": "x"})))
+        reporter.notify(Ended("web", StackResult("web", "updated", {"Url": "x", "ApiKey": "hidden"})))
         reporter.notify(Ended("edge", failure=failure()))
     found = records(out)
     assert [each["type"] for each in found] == ["began", "progress", "note", "waiting", "ended", "ended"]
     assert all(each["schema_version"] == 1 and each["time"] == "2026-01-01T00:00:00.000Z" for each in found)
     assert found[0]["changes"] == 3
     assert found[1]["event"]["status"] == "NEW_STATUS"
+    assert found[1]["event"]["resource_type"] == "AWS::SQS::Queue"
+    assert found[1]["event"]["time"] == "2026-01-01T00:00:00.000Z"
     assert found[1]["usually"] == 80
     assert found[2]["text"] == EVIL
-    assert found[4]["result"]["outputs"] == {"Url": "x"}
+    assert found[4]["result"]["outputs"] == {"Url": "x", "ApiKey": "****"}
     assert found[4]["failure"] is None
     assert found[5]["failure"]["file"] == "/repo/infra/web.py"
     assert found[5]["failure"]["line"] == 42
+    assert found[5]["failure"]["resource_type"] == "AWS::ECS::Service"
+    assert found[5]["failure"]["time"] == "2026-01-01T00:00:10.000Z"
     assert out.getvalue().isascii()
     assert "\x1b" not in out.getvalue()
     assert "== shop prod" in err.getvalue()

@@ -72,13 +72,14 @@ def test_foreign_text_stays_in_its_line() -> None:
 
 def test_github_folds_the_progress_and_marks_lines(tmp_path: Path) -> None:
     reporter, file = lines(GitHubMarks(workspace="/repo"))
+    reporter.about(Heading("shop", "prod"))
     reporter.notify(Began("web", "update", 3))
     reporter.notify(Note("a,b", "50% done: look", "warning"))
     reporter.notify(Ended("web", failure=failure()))
     reporter.notify(Ended("edge", text="skipped: web failed"))
     reporter.error(failed())
     text = file.getvalue()
-    assert text.startswith("::group::archlib\nweb  update, 3 changes\n::warning title=a%2Cb::50%25 done: look\n")
+    assert text.startswith("::group::shop prod\nweb  update, 3 changes\n::warning title=a%2Cb::50%25 done: look\n")
     marked = "::error file=infra/web.py,line=42,title=web::Service: the circuit breaker was triggered\n"
     assert text.count("::error") == 1
     assert marked in text
@@ -116,6 +117,7 @@ def test_summary_takes_no_more_than_github_does(tmp_path: Path) -> None:
 
 def test_gitlab_folds_sections() -> None:
     reporter, file = lines(GitLabMarks())
+    reporter.about(Heading("shop", "prod"))
     reporter.notify(Began("web", "update"))
     reporter.close()
     reporter.notify(Began("edge", "update"))

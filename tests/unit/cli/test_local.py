@@ -40,6 +40,7 @@ def test_an_engine_is_started_shown_and_stopped(engine: LocalEngine) -> None:
     assert "recorded locally: any/Traces (AWS::XRay::Group)" in shown
     told = json.loads(local("status", "--json").output)
     assert (told["running"], told["endpoint"], told["stacks"]) == (True, url, 1)
+    assert (told["schema_version"], told["type"]) == (1, "local")
     assert [each["logical_id"] for each in told["recorded"]] == ["Traces"]
 
     assert local("stop").output == "stopped\n"
@@ -55,6 +56,7 @@ def test_deleting_everything_is_asked_for(engine: LocalEngine) -> None:
 
     refused = local("reset", answer="n\n")
     assert refused.exit_code == 1
+    assert refused.stderr == "not deleted\n"
     assert engine.status().running
 
     assert local("reset", answer="y\n").output.endswith("deleted\n")

@@ -7,13 +7,14 @@ import sys
 
 import pytest
 
+from archlib.cli.board import Heading
 from archlib.cli.jsonlines import JsonReporter
 from archlib.cli.lines import LinesReporter
 from archlib.cli.reporters import Outlet, choose
 from archlib.cli.screen import ScreenReporter
 from archlib.cli.text import Stream, clean
-from archlib.deploy.reporter import Note
-from unit.cli.scenes import AsciiTerminal, Terminal
+from archlib.deploy.reporter import Began, Note
+from unit.cli.scenes import AsciiTerminal, Terminal, failed, plan
 
 VARIABLES = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "CODEBUILD_BUILD_ID", "JENKINS_URL", "TF_BUILD", "NO_COLOR",
              "FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # fmt: skip
@@ -71,10 +72,35 @@ def test_json_has_its_stream_for_itself() -> None:
 def test_no_color(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     if way == "variable":
         monkeypatch.setenv("NO_COLOR", "1")
-    out = Terminal()
-    outlet = choose(no_color=way == "option", stdin=Terminal(), stdout=out)
+    err = Terminal()
+    outlet = choose(no_color=way == "option", stdin=Terminal(), stdout=Terminal(), stderr=err)
     outlet.notify(Note("web", "look", "warning"))
-    assert out.getvalue() == "! web  look\n"
+    assert err.getvalue() == "! web  look\n"
+
+
+def test_only_plans_and_results_go_to_standard_output() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    outlet = choose(stdin=Terminal(), stdout=out, stderr=err)
+    outlet.about(Heading("shop", "prod"))
+    outlet.notify(Began("web", "update", 3))
+    outlet.notify(Note("web", "look", "warning"))
+    outlet.plan(plan())
+    outlet.error(failed())
+    assert "shop prod" in out.getvalue()
+    assert "data  created" in out.getvalue()
+    for told in ("== shop prod", "web  update, 3 changes", "web  warning: look", "Root cause"):
+        assert told in err.getvalue()
+        assert told not in out.getvalue()
+
+
+def test_without_a_heading_there_is_no_header() -> None:
+    err = io.StringIO()
+    outlet = choose(stdin=Terminal(), stdout=io.StringIO(), stderr=err)
+    for heading in (None, Heading()):
+        if heading:
+            outlet.about(heading)
+        outlet.notify(Began("web", "attach"))
+    assert err.getvalue() == "web  attach\n" * 2
 
 
 def test_silent_outlet() -> None:
@@ -104,7 +130,7 @@ def test_stream_that_lacks_characters() -> None:
 def test_closed_pipe_changes_neither_work_nor_exit_code() -> None:
     program = (
         "import sys\nfrom archlib.cli.reporters import choose\nfrom archlib.deploy.reporter import Note\n"
-        "with choose() as outlet:\n"
+        "with choose(stderr=sys.stdout) as outlet:\n"
         "    for number in range(5000):\n        outlet.notify(Note('web', f'note {number}'))\n"
         "print('watched to the end', file=sys.stderr)\nsys.exit(20)\n"
     )

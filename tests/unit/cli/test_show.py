@@ -4,9 +4,10 @@ import io
 
 import pytest
 
-from archlib.cli.show import show_deployment, show_error, show_plan
+from archlib.cli.show import deployment_markdown, error_markdown, show_deployment, show_error, show_plan
 from archlib.deploy.deployer import Deployment
-from archlib.errors import DeployError, GuardError
+from archlib.deploy.models import StackResult
+from archlib.errors import DeployError, GuardError, InterruptError, RunningError
 from unit.cli.scenes import EVIL, SHOWN, Terminal, console, failed, plan
 
 
@@ -130,3 +131,31 @@ def test_error_without_deployment() -> None:
     there = console()
     show_error(DeployError("stack 'web': no"), there)
     assert there.export_text() == "error: stack 'web': no\n"
+
+
+def test_what_goes_on_or_never_began_has_not_failed() -> None:
+    errors = {"web": RunningError("you stopped watching"), "api": InterruptError("stopped before")}
+    error = RunningError("stopped")
+    error.deployment = deployment = Deployment({}, errors, ("edge",), 5.0)
+    file = io.StringIO()
+    show_deployment(deployment, console(terminal=False, file=file))
+    show_error(error, console(terminal=False, file=file))
+    text = file.getvalue()
+    assert "◐ web   still running\n" in text
+    assert "◐ api   interrupted\n" in text
+    assert "- edge  skipped: a stack that it needs is still running and was interrupted\n" in text
+    assert "1 still running, 1 interrupted, 1 skipped in 0:05" in text
+    assert "still running: you stopped watching\n" in text
+    assert "interrupted: stopped before\n" in text
+    for told in (text, deployment_markdown(deployment), error_markdown(error)):
+        assert "failed" not in told
+        assert "✗" not in told
+        assert "❌" not in told
+    assert "| ⏸ | web | you stopped watching | |" in deployment_markdown(deployment)
+
+
+def test_what_stays_is_a_list() -> None:
+    result = StackResult("web", "deleted", left=("Table (AWS::DynamoDB::Table, t-1)", "Key (AWS::KMS::Key, k-1)"))
+    file = io.StringIO()
+    show_deployment(Deployment({"web": result}), console(terminal=False, file=file))
+    assert "  stays: Table (AWS::DynamoDB::Table, t-1)\n  stays: Key (AWS::KMS::Key, k-1)\n" in file.getvalue()

@@ -53,7 +53,7 @@ def test_the_region_of_a_profile(tmp_path: Path) -> None:
 
 
 def test_without_a_region_it_says_what_to_do() -> None:
-    with pytest.raises(CredentialsError, match="no region is known; set AWS_REGION"):
+    with pytest.raises(CredentialsError, match=r"no region is known; set AWS_REGION .* --region, .* --local"):
         Aws()
     assert Aws(endpoint="http://local").region == "us-east-1"
 

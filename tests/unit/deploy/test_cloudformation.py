@@ -16,6 +16,7 @@ from archlib.deploy.clock import Stop
 from archlib.deploy.cloudformation import CloudFormation, Request, Source, is_busy, is_detecting, is_gone, is_waiting
 from archlib.deploy.limiter import Limiter
 from archlib.deploy.models import OUTSIDE, PropertyChange
+from archlib.deploy.stateful import loses_data
 from deploying import Bench, artifact, changed, queue
 from fakes import ServiceError as Refusal
 from fakes import VirtualClock
@@ -87,7 +88,10 @@ class TestChangeSets:
             ("Remove", None, "remove", True),
             ("Import", None, "import", True),
             ("SyncWithActual", None, "sync", True),
-            ("Dynamic", None, "unknown", True),
+            ("SyncWithActual", "True", "replace", True),
+            ("SyncWithActual", "Conditional", "replace", False),
+            ("Dynamic", None, "remove", False),
+            ("Dynamic", "True", "replace", False),
         ],
     )
     def test_actions(self, action: str, replacement: str | None, expected: str, *, certain: bool) -> None:
@@ -102,6 +106,16 @@ class TestChangeSets:
             "q",
             "Retain",
         )
+
+    def test_what_becomes_of_the_old_thing_tells_more_than_the_action(self) -> None:
+        bare, gone, replaced = self.read(
+            change(Action="Dynamic"),
+            change(Action="Dynamic", PolicyAction="Delete"),
+            change(Action="Modify", PolicyAction="ReplaceAndDelete"),
+        )
+
+        assert [each.action for each in (bare, gone, replaced)] == ["unknown", "remove", "replace"]
+        assert [loses_data(each, {}) for each in (bare, gone, replaced)] == [False, True, True]
 
     def test_properties_with_their_values_and_causes(self) -> None:
         details = [
@@ -142,6 +156,22 @@ class TestChangeSets:
 
         assert found is not None
         assert [each.resource for each in found.changes] == ["Inner/Deep", "Gone/Deep", "Own"]
+
+    def test_what_goes_with_its_nested_stack_is_told_with_it(self) -> None:
+        inner = f"{ARN}-inner"
+
+        def ask(parameters: dict[str, Any]) -> Any:
+            if parameters["ChangeSetName"] == inner:
+                return head(ChangeSetId=inner, Changes=[change("Deep", Action="Remove")])
+            return head(Changes=[change("Inner", Action="Remove", ChangeSetId=inner)])
+
+        found = CloudFormation(Answers(describe_change_set=ask)).change_set(ARN, full=True)
+
+        assert found is not None
+        assert [(each.action, each.resource) for each in found.changes] == [
+            ("remove", "Inner"),
+            ("remove", "Inner/Deep"),
+        ]
 
     def test_a_nested_one_that_is_gone_leaves_the_change_of_its_stack(self) -> None:
         def ask(parameters: dict[str, Any]) -> Any:

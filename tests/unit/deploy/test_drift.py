@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from archlib.core.origin import Origin
-from archlib.deploy.drift import Drift, PropertyDrift, detect
+from archlib.deploy.drift import Drift, PropertyDrift, StackDrift, detect
 from archlib.deploy.existing import StackName
 from archlib.deploy.run import Options
 from archlib.errors import AwsError, InterruptError
@@ -34,6 +34,17 @@ def test_an_untouched_stack_is_in_sync(bench: Bench) -> None:
     assert (stack.status, stack.compared, stack.unsupported, stack.resources) == ("IN_SYNC", 2, 0, ())
     assert not drift.drifted
     assert drift.certain
+
+
+def test_where_nothing_can_be_compared_that_is_told() -> None:
+    blind = StackDrift("shop-dev-data", "eu-west-1", "IN_SYNC", compared=0, unsupported=3)
+    drift = Drift("123456789012", (blind, replace(blind, stack="shop-dev-code", compared=1)))
+
+    assert drift.to_text().split("\n")[:2] == [
+        "shop-dev-data: not compared, 3 resources cannot be compared",
+        "shop-dev-code: as its template says, 3 resources cannot be compared",
+    ]
+    assert "; not compared: shop-dev-data; 6 resources" in drift.to_markdown()
 
 
 def test_what_was_changed_is_told_with_both_values_and_the_users_line(drifted: Drift) -> None:

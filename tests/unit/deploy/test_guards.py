@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,8 +14,9 @@ from archlib.deploy.aws import Identity
 from archlib.deploy.guards import check_account, check_approved, check_changes
 from archlib.deploy.models import Action, PropertyChange, ResourceChange
 from archlib.deploy.plan import StackPlan
+from archlib.deploy.run import Options
 from archlib.errors import GuardError, StaleError
-from deploying import artifact, queue, table
+from deploying import Bench, artifact, queue, table
 
 ME = Identity("123456789012", "arn:aws:iam::123456789012:user/ada", "aws")
 ORDERS = ResourceChange("replace", "Orders", "AWS::DynamoDB::Table")
@@ -49,6 +52,7 @@ def test_another_account_and_region_are_told_together() -> None:
         (ORDERS, "replaces Orders (AWS::DynamoDB::Table), which holds data;"),
         (replace(ORDERS, certain=False), "may replace Orders"),
         (replace(ORDERS, action="remove"), "deletes Orders"),
+        (replace(ORDERS, action="remove", certain=False), "may delete Orders"),
         (
             replace(ORDERS, properties=(PropertyChange("A", recreates="always"), PropertyChange("B"))),
             "which holds data because A changes;",
@@ -70,6 +74,49 @@ def test_data_is_kept_unless_its_id_is_named(change: ResourceChange, said: str) 
     assert problem.message.endswith("if that is right: --allow-replace Orders")
     assert problem.origin == Origin("shop.yaml", 4)
     check_changes(STACK, [change], STACK.template["Resources"], allow=frozenset({"Orders"}))
+
+
+def test_what_is_nested_is_told_with_the_line_of_its_stack() -> None:
+    change = replace(ORDERS, resource="Orders/Deep")
+
+    with pytest.raises(GuardError) as caught:
+        check_changes(STACK, [change], {}, allow=frozenset({"Orders"}))
+
+    (problem,) = caught.value.problems
+    assert problem.message.endswith("--allow-replace Orders/Deep")
+    assert problem.origin == Origin("shop.yaml", 4)
+    check_changes(STACK, [change], {}, allow=frozenset({"Orders/Deep"}))
+
+
+def nested(url: str) -> dict[str, Any]:
+    return {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
+
+
+@pytest.fixture
+def inner(bench: Bench) -> Bench:
+    """A bench with a stack in which another one is nested that has a table."""
+    orders = {key: value for key, value in table().items() if "Policy" not in key}
+    bench.fake.upload("orders", json.dumps({"Resources": {"Orders": orders}}))
+    bench.fake.upload("topic", json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}))
+    bench.deploy(artifact(Inner=nested("orders"), Jobs=queue()))
+    return bench
+
+
+def test_what_goes_with_a_nested_stack_is_not_lost_without_a_word(inner: Bench) -> None:
+    without = artifact(Jobs=queue())
+
+    assert inner.deployer().plan([without]).losses == ("Inner",)
+    with pytest.raises(GuardError, match="deletes Inner"):
+        inner.deploy(without)
+    inner.deploy(without, options=Options(allow=frozenset({"Inner"})))
+
+
+@pytest.mark.parametrize(("revert", "lost"), [(False, "deletes Inner/Orders"), (True, "may replace Inner")])
+def test_what_goes_inside_a_nested_stack_is_not_lost_without_a_word(inner: Bench, lost: str, *, revert: bool) -> None:
+    options = Options(revert_drift=revert)
+
+    with pytest.raises(GuardError, match=lost):
+        inner.deploy(artifact(Inner=nested("topic"), Jobs=queue()), options=options)
 
 
 def test_all_losses_are_told_at_once() -> None:
@@ -118,8 +165,8 @@ def test_what_was_not_approved_is_stale(other: ResourceChange) -> None:
 def test_an_estimate_is_read_by_resources_but_never_gives_way_to_losses() -> None:
     change = replace(ADD, action="modify")
 
-    check_approved("shop", [change], plan(ADD, estimated=True))
-    for worse in (replace(ADD, action="replace"), replace(ADD, action="remove"), replace(change, resource="More")):
+    check_approved("shop", [change, replace(change, resource="More")], plan(ADD, estimated=True))
+    for worse in (replace(ADD, action="replace"), replace(ADD, action="remove"), replace(ADD, resource="More")):
         with pytest.raises(StaleError):
             check_approved("shop", [worse], plan(ADD, estimated=True))
 

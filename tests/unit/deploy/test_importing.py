@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from archlib.core.origin import Origin
 from archlib.deploy.importing import execute_import, import_resources, importable, plan_import
 from archlib.deploy.models import Failure
-from archlib.errors import DeployError, SettingsError, StaleError
+from archlib.errors import DeployError, SettingsError, StaleError, StuckError
 from deploying import Bench, artifact, changed, queue, table
 from fakes import cloudformation
 
@@ -50,6 +51,61 @@ def test_a_stack_can_begin_with_an_import(existing: Bench) -> None:
     (made,) = [each.parameters for each in existing.fake.calls if each.parameters.get("ChangeSetType") == "IMPORT"]
     assert not made.get("Tags")
     assert existing.deploy(STACK).results[STACK.name].action == "updated"
+
+
+def test_a_plan_that_begins_a_stack_leaves_nothing_of_it(existing: Bench) -> None:
+    deployer = existing.deployer()
+
+    deployer.discard(plan_import(deployer, STACK, ORDERS))
+
+    assert existing.left_behind() == []
+
+
+def test_a_plan_rolls_nothing_back_and_deletes_nothing(existing: Bench) -> None:
+    existing.fake.script("Jobs", "CREATE", fails="no", times=1)
+    request = {"StackName": STACK.name, "ChangeSetName": "theirs"}
+    existing.fake.call(
+        "CreateChangeSet", {**request, "ChangeSetType": "CREATE", "TemplateBody": json.dumps(BASE.template)}
+    )
+    existing.clock.sleep(9.0)
+    existing.fake.call("ExecuteChangeSet", {**request, "DisableRollback": True})
+    existing.fake.settle()
+
+    with pytest.raises(StuckError, match="is CREATE_FAILED"):
+        plan_import(existing.deployer(), STACK, ORDERS)
+
+    assert existing.status(STACK.name) == "CREATE_FAILED"
+
+
+def test_what_others_do_is_waited_for(existing: Bench) -> None:
+    existing.deploy(BASE)
+    existing.fake.script("Jobs", "UPDATE", takes=100)
+    request = {"StackName": STACK.name, "ChangeSetName": "theirs"}
+    theirs = changed(BASE, Jobs=queue(VisibilityTimeout=60)).template
+    existing.fake.call("CreateChangeSet", {**request, "TemplateBody": json.dumps(theirs)})
+    existing.clock.sleep(9.0)
+    existing.fake.call("ExecuteChangeSet", request)
+
+    assert import_resources(existing.deployer(), STACK, ORDERS).action == "imported"
+    assert "somebody else is working on it" in existing.recorder.notes
+
+
+@pytest.mark.parametrize("takes", range(1, 80, 8))
+def test_events_that_come_late_do_not_make_it_fail(existing: Bench, takes: int) -> None:
+    existing.deploy(BASE)
+    existing.fake.world.timing.start = takes
+    call = existing.fake.call
+
+    def late(operation: str, parameters: Any, **how: Any) -> Any:
+        answer = call(operation, parameters, **how)
+        if operation == "DescribeStackEvents":
+            told = existing.fake.time() - 10
+            answer["StackEvents"] = [each for each in answer["StackEvents"] if each["Timestamp"] <= told]
+        return answer
+
+    existing.fake.call = late  # type: ignore[method-assign]
+
+    assert import_resources(existing.deployer(), STACK, ORDERS).action == "imported"
 
 
 def test_the_plan_shows_what_is_imported_with_the_users_line(existing: Bench) -> None:

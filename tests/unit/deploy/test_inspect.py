@@ -29,6 +29,22 @@ def test_the_status_of_each_stack(bench: Bench) -> None:
 
     assert (well.status, well.drift, well.protected, well.next) == ("CREATE_COMPLETE", "NOT_CHECKED", False, "")
     assert (absent.status, absent.region) == ("", "eu-west-1")
+    assert not well.stuck
+    assert not absent.stuck
+
+
+def test_only_what_was_not_put_back_is_stuck(bench: Bench) -> None:
+    bench.deploy(artifact())
+    fail(bench)
+    (back,) = status(bench.deployer(), [artifact()])
+    bench.fake.script("Jobs", "DELETE", fails="no")
+    bench.fake.call("DeleteStack", {"StackName": NAME})
+    bench.fake.settle()
+    (failed,) = status(bench.deployer(), [artifact()])
+
+    assert (back.status, back.stuck) == ("UPDATE_ROLLBACK_COMPLETE", False)
+    assert "archlib deploy" in back.next
+    assert (failed.status, failed.stuck) == ("DELETE_FAILED", True)
 
 
 def test_a_busy_stack_says_what_it_waits_for(bench: Bench) -> None:

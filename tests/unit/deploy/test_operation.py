@@ -305,7 +305,7 @@ class TestAfterADeath:
     def test_one_that_lives_is_left_alone(self, bench: Bench) -> None:
         bench.deploy(artifact())
         self.theirs(bench, "archlib-mine")
-        self.entry(bench, pid=os.getpid())
+        self.entry(bench, pid=os.getppid())
 
         bench.deploy(artifact())
 

@@ -62,10 +62,13 @@ def test_an_output_that_does_not_exist_yet_is_unknown(outputs: Any) -> None:
     assert unknown == {"Url"}
 
 
-def test_what_nobody_gives_keeps_its_default_or_what_the_stack_has() -> None:
+def test_what_nobody_gives_keeps_what_the_stack_has() -> None:
     made = stack(Kept=TEXT, Defaulted={**TEXT, "Default": "a"}, Empty=TEXT)
 
-    assert values(made, values={"Empty": ""}) == ({"Kept": None, "Empty": ""}, frozenset())
+    assert values(made, values={"Empty": ""}) == (
+        {"Kept": None, "Defaulted": None, "Empty": ""},
+        frozenset(),
+    )
 
 
 def test_a_value_for_one_stack_goes_before_one_for_all() -> None:

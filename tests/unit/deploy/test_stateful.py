@@ -11,7 +11,18 @@ from archlib.deploy.stateful import is_data, loses_data, widens
 
 
 @pytest.mark.parametrize(
-    "kind", ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::RDS::DBInstance", "AWS::KMS::Key", "AWS::SQS::Queue"]
+    "kind",
+    [
+        "AWS::DynamoDB::Table",
+        "AWS::S3::Bucket",
+        "AWS::RDS::DBInstance",
+        "AWS::KMS::Key",
+        "AWS::SQS::Queue",
+        "AWS::EC2::Instance",
+        "AWS::Route53::HostedZone",
+        "AWS::Timestream::Table",
+        "AWS::CloudFormation::Stack",
+    ],
 )
 def test_data_by_type(kind: str) -> None:
     assert is_data(kind)
@@ -34,6 +45,15 @@ def test_data_goes_with_its_resource(action: Action, *, lost: bool) -> None:
 
     assert loses_data(change, {}) is lost
     assert not loses_data(replace(change, type="AWS::SNS::Topic"), {})
+
+
+@pytest.mark.parametrize("policy", ["Retain", "Snapshot", "ReplaceAndRetain", "ReplaceAndSnapshot"])
+def test_what_is_nested_holds_data_if_it_is_kept(policy: str) -> None:
+    change = ResourceChange("remove", "Inner/Topic", "AWS::SNS::Topic", policy=policy)
+
+    assert loses_data(change, {})
+    assert not loses_data(replace(change, policy="Delete"), {})
+    assert not loses_data(replace(change, resource="Topic"), {})
 
 
 @pytest.mark.parametrize(

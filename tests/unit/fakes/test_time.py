@@ -24,7 +24,8 @@ class TestVirtualClock:
         with ThreadPoolExecutor(8) as pool:
             ends = list(pool.map(work, range(1, 9)))
 
-        assert ends == [10.0 * number for number in range(1, 9)]
+        # On a busy machine a thread may begin only after the first jump.
+        assert all(10 * number <= end <= 10 * number + 8 for number, end in enumerate(ends, 1))
 
     def test_a_busy_thread_is_not_overtaken(self) -> None:
         clock = VirtualClock()

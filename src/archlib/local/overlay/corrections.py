@@ -22,6 +22,7 @@ _ROUTE53 = service("route53")
 _SECRETS = service("secretsmanager")
 _SSM = service("ssm")
 _PROVISIONERS = service("cloudformation.provisioners")
+_STACKS = service("cloudformation.stacks")
 
 
 def install() -> None:
@@ -31,6 +32,9 @@ def install() -> None:
         corrected = correction(handlers[name])
         actions = {key: getattr(corrected, key) for key in ("create", "update", "delete")}
         handlers[name] = handlers[name] | actions
+    # Tags replace nothing in CloudFormation.
+    recreation = _STACKS._property_recreation
+    _STACKS._property_recreation = lambda kind, name: "Never" if name == "Tags" else recreation(kind, name)
     public_parameter = _SSM._public_parameter
     _SSM._public_parameter = lambda name: public_parameter(name) or _image_parameter(name)
     if _COGNITO._RSA_PRIVATE_KEY is None:
