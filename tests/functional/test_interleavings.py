@@ -69,7 +69,7 @@ def versions() -> tuple[StackArtifact, StackArtifact]:
     return changed(stack, C=queue(), B=TOPIC), changed(stack, D=TOPIC)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_the_invariants_hold_in_every_order(data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:

@@ -89,17 +89,6 @@ def test_every_blueprint_is_created_and_deleted(file: Path, environment: str, la
     assert stacks.delete(app) == {stack.name: "DELETE_COMPLETE" for stack in app}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_blueprint_that_did_not_change_has_no_changes_and_no_drift(file: Path, stacks: Stacks) -> None:
-    app = load(file).assemble()
-    stacks.deploy(app)
-
-    assert {name: said.split(".")[0] for name, said in stacks.deploy(app).items()} == {
-        stack.name: "The submitted information didn't contain changes" for stack in app
-    }
-    assert {stack.name: stacks.drift(stack.name) for stack in app} == {stack.name: "IN_SYNC" for stack in app}
-
-
 def test_a_blueprint_is_updated(stacks: Stacks) -> None:
     file = BLUEPRINTS / "serverless.yaml"
     stacks.deploy(load(file).assemble())
